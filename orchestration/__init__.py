@@ -1,0 +1,56 @@
+"""Durable sagas on Django and Celery: rows decide, canvas carries.
+
+What an author of sagas and of contracts needs stands here and imports no Django. `orchestration.participant` makes
+Celery tasks of step functions, `orchestration.services` starts and stops sagas, `orchestration.testing` runs them in tests.
+"""
+
+from orchestration.core.context import Failure, StepContext
+from orchestration.core.definition import SagaDefinition, saga
+from orchestration.core.dsl import (
+    choice,
+    days,
+    escalate,
+    give_up,
+    hours,
+    minutes,
+    nothing,
+    parallel,
+    seconds,
+    step,
+    wait_for,
+)
+from orchestration.core.outcome import NOT_NEEDED, NotNeeded
+from orchestration.core.policy import RetryPolicy
+from orchestration.core.references import Message, StepReference, external, local
+from orchestration.errors import OutcomeUnknown, SagaError, SkipRest, StepError, StepRejected, StepRetryable
+
+__all__ = [
+    "NOT_NEEDED",
+    "Failure",
+    "Message",
+    "NotNeeded",
+    "OutcomeUnknown",
+    "RetryPolicy",
+    "SagaDefinition",
+    "SagaError",
+    "SkipRest",
+    "StepContext",
+    "StepError",
+    "StepReference",
+    "StepRejected",
+    "StepRetryable",
+    "choice",
+    "days",
+    "escalate",
+    "external",
+    "give_up",
+    "hours",
+    "local",
+    "minutes",
+    "nothing",
+    "parallel",
+    "saga",
+    "seconds",
+    "step",
+    "wait_for",
+]

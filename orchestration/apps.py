@@ -1,0 +1,20 @@
+"""Start-up of the engine within a Django project."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class OrchestrationConfig(AppConfig):
+    """Finds every app's `sagas.py` and `tasks.py`, registers the checks and the worker's heartbeat."""
+
+    name = "orchestration"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Sagas"
+
+    def ready(self) -> None:
+        """Wire the engine into this process; no database access here."""
+        from orchestration import checks, heartbeat, mirror  # noqa: F401 - registered on import
+
+        autodiscover_modules("sagas")

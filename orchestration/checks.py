@@ -1,0 +1,88 @@
+"""`manage.py check`: every saga definition, the engine's settings, and that each step has somebody to perform it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import autodiscover_modules
+
+from orchestration.conf import engine_settings
+from orchestration.core import registry
+from orchestration.core.binding import has_undo
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.references import StepReference
+from orchestration.core.validation import faults
+from orchestration.participant import participant_for
+
+
+@register("orchestration")
+def check_definitions(**_: Any) -> list[CheckMessage]:
+    """Each fault of each definition, with a hint."""
+    found: list[CheckMessage] = []
+    for definition in registry.everything():
+        found += [
+            Error(f.message, hint=f.hint, obj=str(definition), id=f"orchestration.{f.code}")
+            for f in faults(definition)
+        ]
+        found += _unperformed(definition)
+    return found
+
+
+@register("orchestration")
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Unknown keys and values that contradict each other."""
+    try:
+        settings = engine_settings()
+    except (ImproperlyConfigured, TypeError) as error:
+        return [Error(str(error), hint="See orchestration/conf.py for the list.", id="orchestration.E201")]
+    if settings.LEASE_SECONDS <= 3 * settings.HEARTBEAT_SECONDS:
+        return [
+            Warning(
+                "ORCHESTRATION: LEASE_SECONDS is not well above HEARTBEAT_SECONDS, so slow steps may be taken over.",
+                hint="Keep the lease at three heartbeats at least.",
+                id="orchestration.W202",
+            )
+        ]
+    return []
+
+
+def _unperformed(definition: SagaDefinition) -> list[CheckMessage]:
+    # Celery's own discovery runs these checks again, so Django's is used.
+    autodiscover_modules("tasks")
+    found: list[CheckMessage] = []
+    for step in definition.steps.values():
+        references: list[StepReference] = [step.reference]
+        if isinstance(step.undo, StepReference):
+            references.append(step.undo)
+        for reference in references:
+            if participant_for(reference.task) is None:
+                found.append(
+                    _error(
+                        "E114",
+                        definition,
+                        f"nobody performs {reference.task!r}",
+                        "Write @performs(...) in a tasks.py of an installed app; a service with its own code base sets it in its own project.",
+                    )
+                )
+        performer = participant_for(step.reference.task)
+        if (
+            performer
+            and step.reference.is_external
+            and has_undo(step)
+            and not (performer.find or performer.refuse)
+        ):
+            found.append(
+                _error(
+                    "E115",
+                    definition,
+                    f"{step.reference.task!r} is external and has an undo, but cannot be looked up",
+                    "Add @<step>.look_up, or @<step>.cancel_by_key: after a lost answer nobody could say what to undo.",
+                )
+            )
+    return found
+
+
+def _error(code: str, definition: SagaDefinition, what: str, hint: str) -> Error:
+    return Error(f"{definition}: {what}.", hint=hint, obj=str(definition), id=f"orchestration.{code}")

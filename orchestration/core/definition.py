@@ -1,0 +1,145 @@
+"""A saga definition: a name, a version, a tree of nodes. Immutable; the fingerprint says whether two are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from orchestration.core import registry
+from orchestration.core.nodes import Node, Nothing, Sequence, Step, Wait
+from orchestration.core.policy import AFTER_PIVOT, FORWARD, RetryPolicy
+from orchestration.core.references import Message, StepReference
+
+UndoPolicy = Literal["go_on", "stop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SagaDefinition:
+    """One version of one flow."""
+
+    name: str
+    version: int
+    input: type[Message]
+    flow: Node
+    after_undo: Node | None
+    deadline: float | None
+    """Seconds from the start after which the saga is undone, unless its pivot has begun."""
+    undo_policy: UndoPolicy
+    """Whether the other undos go on when one of them fails for good."""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        """Steps of the flow and of `after_undo` by name, in the order of the flow."""
+        return {node.name: node for node in self.walk() if isinstance(node, Step)}
+
+    @cached_property
+    def waits(self) -> dict[str, Wait]:
+        """Waits by name."""
+        return {node.name: node for node in self.walk() if isinstance(node, Wait)}
+
+    @cached_property
+    def pivot(self) -> Step | None:
+        """The point of no return, if the flow has one."""
+        return next((node for node in self.flow.walk() if isinstance(node, Step) and node.pivot), None)
+
+    @cached_property
+    def after_pivot(self) -> frozenset[str]:
+        """Names of the steps and waits that come after the pivot."""
+        named = [node for node in self.flow.walk() if isinstance(node, Step | Wait)]
+        position = next(
+            (i for i, node in enumerate(named) if isinstance(node, Step) and node.pivot), len(named)
+        )
+        return frozenset(node.name for node in named[position + 1 :])
+
+    @cached_property
+    def closing(self) -> frozenset[str]:
+        """Names of the steps that run after undo."""
+        return (
+            frozenset(n.name for n in self.after_undo.walk() if isinstance(n, Step))
+            if self.after_undo
+            else frozenset()
+        )
+
+    def walk(self) -> Iterator[Node]:
+        """All nodes, the flow first."""
+        yield from self.flow.walk()
+        if self.after_undo is not None:
+            yield from self.after_undo.walk()
+
+    def reference(self, step: str, direction: str) -> StepReference:
+        """The reference that carries out a step in a direction.
+
+        Raises:
+            LookupError: the step does not exist or has nothing to do in that direction.
+        """
+        node = self.steps[step]
+        if direction != "undo":
+            return node.reference
+        if node.undo is None or isinstance(node.undo, Nothing):
+            raise LookupError(f"step {step} of {self} has no undo")
+        return node.undo
+
+    def retry_policy(self, step: str, direction: str) -> RetryPolicy:
+        """How often a step is tried in a direction."""
+        node = self.steps[step]
+        if direction == "undo":
+            return node.undo_retry
+        if node.retry is not None:
+            return node.retry
+        must_go_on = step in self.after_pivot or step in self.closing
+        return AFTER_PIVOT if must_go_on else FORWARD
+
+    def export(self) -> dict[str, Any]:
+        """The definition as JSON: for viewers, documents and the fingerprint."""
+        from orchestration.core.export import export_definition
+
+        return export_definition(self)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the export: changes when the flow changes."""
+        return hashlib.sha256(json.dumps(self.export(), sort_keys=True).encode()).hexdigest()
+
+
+def saga(
+    name: str,
+    *,
+    version: int,
+    input: type[Message],  # noqa: A002 - the word an author expects
+    flow: Node,
+    after_undo: Node | None = None,
+    deadline: float | None = None,
+    undo_policy: UndoPolicy = "go_on",
+) -> SagaDefinition:
+    """Define a saga and make it known to this process.
+
+    Args:
+        name: dotted and stable, e.g. `orders.fulfil`; it is stored with every saga.
+        version: raise it when the flow changes; keep the old version until its last saga has ended.
+        input: what a saga of this kind is started with.
+        flow: the steps, composed with `|`, `parallel`, `choice` and `wait_for`.
+        after_undo: what runs when everything is undone, before the saga ends.
+        deadline: seconds from the start after which it is undone, unless its pivot has begun.
+        undo_policy: `go_on` undoes the others when one undo fails for good; `stop` waits for a person.
+
+    Returns:
+        The definition. Its faults are reported by `manage.py check`, not here, so that all are seen at once.
+    """
+    definition = SagaDefinition(
+        name=name,
+        version=version,
+        input=input,
+        flow=flow if isinstance(flow, Sequence) else Sequence((flow,)),
+        after_undo=after_undo,
+        deadline=deadline,
+        undo_policy=undo_policy,
+    )
+    registry.register(definition)
+    return definition

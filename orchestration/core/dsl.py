@@ -1,0 +1,97 @@
+"""The words an author writes: `saga`, `step`, `parallel`, `choice`, `wait_for`. They build nodes and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Step, Wait
+from orchestration.core.policy import UNDO, RetryPolicy
+from orchestration.core.references import Message, StepReference
+
+give_up = OnTimeout.GIVE_UP
+escalate = OnTimeout.ESCALATE
+
+
+def seconds(n: float) -> float:
+    """`n` seconds, for symmetry with `days`."""
+    return float(n)
+
+
+def minutes(n: float) -> float:
+    """`n` minutes, in seconds."""
+    return n * 60.0
+
+
+def hours(n: float) -> float:
+    """`n` hours, in seconds."""
+    return n * 3600.0
+
+
+def days(n: float) -> float:
+    """`n` days, in seconds."""
+    return n * 86400.0
+
+
+def nothing(why: str) -> Nothing:
+    """Say that a step before the pivot needs no undo, and why. The reason appears in the drawing and the docs."""
+    return Nothing(why)
+
+
+def step(
+    reference: StepReference,
+    *,
+    undo: StepReference | Nothing | None = None,
+    name: str | None = None,
+    pivot: bool = False,
+    milestone: str | None = None,
+    retry: RetryPolicy | None = None,
+    undo_retry: RetryPolicy = UNDO,
+    take: Mapping[str, StepReference | str] | None = None,
+) -> Step:
+    """One action with its undo.
+
+    Args:
+        reference: what is done.
+        undo: how it is undone, or `nothing("why")`. Needed before the pivot, refused from the pivot on.
+        name: key of the step's row; defaults to the reference's task name.
+        pivot: the point of no return: what follows is only ever retried.
+        milestone: business name of having got here, e.g. `PaymentProcessed`.
+        retry: how often the action is tried; the default is patient enough for its place.
+        undo_retry: how often the undo is tried.
+        take: where a field of the command comes from when its name alone does not say:
+            `{"authorization_id": payments.authorize}` or `{"amount_minor": "input"}`.
+    """
+    sources = {field: str(source) for field, source in (take or {}).items()}
+    return Step(name or reference.task, reference, undo, pivot, milestone, retry, undo_retry, sources)
+
+
+def parallel(first: Node, second: Node, *more: Node) -> Parallel:
+    """Run branches at the same time; what follows waits for all of them."""
+    return Parallel((first, second, *more))
+
+
+def choice(on: StepReference | str, branches: Mapping[type[Message], Node]) -> Choice:
+    """Go the way that the result type of the step `on` says. A type without a branch goes straight on."""
+    return Choice(str(on), tuple(branches.items()))
+
+
+def wait_for(
+    event: str,
+    *,
+    within: float,
+    otherwise: OnTimeout,
+    gives: type[Message] | None = None,
+    name: str | None = None,
+    milestone: str | None = None,
+) -> Wait:
+    """Rest until an event of this type comes for the saga's business key.
+
+    Args:
+        event: type of the event, past tense, e.g. `shipping.dispatched`.
+        within: seconds to wait at most.
+        otherwise: `give_up` undoes the saga; `escalate` opens an incident and waits on.
+        gives: what the event's data must look like; its fields are there for later steps.
+        name: key of the wait's row; defaults to the event's type.
+        milestone: business name of having got here.
+    """
+    return Wait(name or event, event, gives, within, otherwise, milestone)

@@ -1,0 +1,89 @@
+"""Step references: what one app promises to do for a saga, without saying how.
+
+They stand in each app's `contracts.py`. A reference is data: the Celery task's name, the queue it lives on, the types
+that go in and come out. Importing one imports no Django and no implementation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["local", "external"]
+
+
+class Message(BaseModel):
+    """Base of commands, results and events: immutable, closed (an unknown field is an error), JSON on the wire."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class StepReference:
+    """One action or compensation that a participant performs, by name."""
+
+    task: str
+    """Name of the Celery task, `<app>.<verb>`; it is also the step's default name within a saga."""
+    queue: str
+    """The queue of the service that performs it."""
+    kind: Kind
+    """`local`: effect and record share one database transaction. `external`: it talks to somebody else's system."""
+    takes: type[Message]
+    """The command. Its fields are filled by name from the saga's input and from earlier results."""
+    gives: tuple[type[Message], ...]
+    """The results it may return; a choice may branch on which one it was."""
+    timeout: float
+    """Seconds one attempt may take. An external step's lease is never renewed beyond it."""
+
+    def __str__(self) -> str:
+        return self.task
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it acts outside our database, so that its outcome can be unknown."""
+        return self.kind == "external"
+
+
+def local(
+    task: str, *, takes: type[Message], gives: Any = None, queue: str = "", timeout: float = 10.0
+) -> StepReference:
+    """Declare a step whose effect is rows of our own database: exactly once, in the transaction that records it.
+
+    `gives` is a Message type, a union of them, or None for a step that returns nothing.
+    `queue` defaults to the part of `task` before the first dot.
+    """
+    return _reference("local", task, takes, gives, queue, timeout)
+
+
+def external(
+    task: str, *, takes: type[Message], gives: Any = None, queue: str = "", timeout: float = 30.0
+) -> StepReference:
+    """Declare a step that acts outside our database: called with an idempotency key and no transaction open.
+
+    Same arguments as `local`. `timeout` must exceed the client's own timeout for the call.
+    """
+    return _reference("external", task, takes, gives, queue, timeout)
+
+
+def _reference(
+    kind: Kind, task: str, takes: type[Message], gives: Any, queue: str, timeout: float
+) -> StepReference:
+    service, _, verb = task.partition(".")
+    if not service or not verb:
+        raise ValueError(
+            f"task name {task!r}: write it as '<service>.<verb>', for example 'payments.capture'"
+        )
+    return StepReference(task, queue or service, kind, takes, _result_types(gives), timeout)
+
+
+def _result_types(gives: Any) -> tuple[type[Message], ...]:
+    if gives is None:
+        return ()
+    parts = get_args(gives) if get_origin(gives) in (Union, UnionType) else (gives,)
+    for part in parts:
+        if not (isinstance(part, type) and issubclass(part, Message)):
+            raise TypeError(f"gives: {part!r} is not a Message type")
+    return tuple(parts)

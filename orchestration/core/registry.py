@@ -1,0 +1,66 @@
+"""The saga definitions this process knows, by name and version.
+
+A process-wide table, filled by importing each app's `sagas.py` at start, and only read afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestration.errors import DefinitionError, UnknownDefinition
+
+if TYPE_CHECKING:
+    from orchestration.core.definition import SagaDefinition
+
+_definitions: dict[tuple[str, int], SagaDefinition] = {}
+
+
+def register(definition: SagaDefinition) -> None:
+    """Make a definition known.
+
+    Raises:
+        DefinitionError: another flow is already registered under that name and version.
+    """
+    known = _definitions.setdefault((definition.name, definition.version), definition)
+    if known is not definition and known.fingerprint != definition.fingerprint:
+        raise DefinitionError(
+            f"saga {definition} is defined twice with different flows; give the newer one the next version number"
+        )
+
+
+def find(name: str, version: int) -> SagaDefinition:
+    """The definition of that name and version.
+
+    Raises:
+        UnknownDefinition: this process has no such definition.
+    """
+    try:
+        return _definitions[name, version]
+    except KeyError:
+        raise UnknownDefinition(
+            f"saga definition {name}@{version} is not known here; deploy the code that has it, or keep old versions until their sagas have ended"
+        ) from None
+
+
+def latest(name: str) -> SagaDefinition:
+    """The newest version of a definition.
+
+    Raises:
+        UnknownDefinition: no version is known.
+    """
+    versions = [definition for (known, _), definition in _definitions.items() if known == name]
+    if not versions:
+        raise UnknownDefinition(
+            f"no saga definition is called {name!r}; known: {', '.join(sorted({n for n, _ in _definitions})) or 'none'}"
+        )
+    return max(versions, key=lambda definition: definition.version)
+
+
+def everything() -> list[SagaDefinition]:
+    """All known definitions, by name and version."""
+    return [_definitions[key] for key in sorted(_definitions)]
+
+
+def forget(definition: SagaDefinition) -> None:
+    """Take a definition out again; for tests that define their own."""
+    _definitions.pop((definition.name, definition.version), None)

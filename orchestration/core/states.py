@@ -1,0 +1,94 @@
+"""The states of sagas and steps, said once. The database has the same lists as constraints; a test holds them together.
+
+accepted ──► running ◄──► waiting
+   │            │             │
+   │            ├─────────────┴──► completed
+   └────────────┴──► compensating ──► compensated | failed | cancelled
+                          ▲  │
+                          │  ▼
+                      undo_failed      (a person decides)
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SagaState(StrEnum):
+    """Where a saga stands. Paused is a flag beside it, not a state."""
+
+    ACCEPTED = "accepted"
+    """Stored; no step has been recorded yet."""
+    RUNNING = "running"
+    """Going forward."""
+    WAITING = "waiting"
+    """Resting until an event comes."""
+    COMPENSATING = "compensating"
+    """Being undone, or running what follows undo."""
+    COMPLETED = "completed"
+    """Ended as intended."""
+    COMPENSATED = "compensated"
+    """Failed, and everything is undone."""
+    FAILED = "failed"
+    """Failed with nothing to undo."""
+    CANCELLED = "cancelled"
+    """Asked to stop, and everything is undone."""
+    UNDO_FAILED = "undo_failed"
+    """An undo failed for good: an incident is open and a person must decide."""
+
+
+TRANSITIONS: dict[SagaState, frozenset[SagaState]] = {
+    SagaState.ACCEPTED: frozenset(
+        {SagaState.RUNNING, SagaState.WAITING, SagaState.COMPENSATING, SagaState.COMPLETED}
+    ),
+    SagaState.RUNNING: frozenset({SagaState.WAITING, SagaState.COMPLETED, SagaState.COMPENSATING}),
+    SagaState.WAITING: frozenset({SagaState.RUNNING, SagaState.COMPENSATING}),
+    SagaState.COMPENSATING: frozenset(
+        {SagaState.COMPENSATED, SagaState.FAILED, SagaState.CANCELLED, SagaState.UNDO_FAILED}
+    ),
+    SagaState.UNDO_FAILED: frozenset({SagaState.COMPENSATING}),
+    SagaState.COMPLETED: frozenset(),
+    SagaState.COMPENSATED: frozenset(),
+    SagaState.FAILED: frozenset(),
+    SagaState.CANCELLED: frozenset(),
+}
+"""From each state, the states it may go to. Nothing leaves a terminal state."""
+
+TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
+FORWARD_STATES = frozenset({SagaState.ACCEPTED, SagaState.RUNNING, SagaState.WAITING})
+"""States in which forward steps may be claimed and recorded."""
+
+
+class Direction(StrEnum):
+    """Which way a row of a step goes."""
+
+    FORWARD = "forward"
+    UNDO = "undo"
+    AFTER_UNDO = "after_undo"
+
+
+class StepState(StrEnum):
+    """Where one step stands, in one direction."""
+
+    PENDING = "pending"
+    """Sent, not yet claimed."""
+    RUNNING = "running"
+    """Claimed under a lease. With the lease over, an external step's outcome is unknown."""
+    WAITING = "waiting"
+    """Resting until `due_at`: a retry after a failure without effect, or a wait for an event."""
+    UNKNOWN = "unknown"
+    """Acted, perhaps: no definite answer. Looked up before anything else."""
+    DONE = "done"
+    """The effect exists and its result is recorded."""
+    REJECTED = "rejected"
+    """A business "no"; no effect."""
+    FAILED = "failed"
+    """Given up; what it left behind, if anything, is settled before undo."""
+    NOT_NEEDED = "not_needed"
+    """An undo that had nothing to do, or that a person has settled or skipped."""
+    ABSENT = "absent"
+    """Settled: the action has no effect, and never will."""
+
+
+FINISHED = frozenset({StepState.DONE, StepState.NOT_NEEDED})
+"""States of a step that let what follows it start."""

@@ -1,0 +1,52 @@
+"""What the planning core sees of the rows: plain values, read once, never written back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestration.core.states import FINISHED, Direction, SagaState, StepState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """The newest generation of one row of a step."""
+
+    name: str
+    direction: Direction
+    state: StepState
+    external: bool = False
+    unsure: bool = False
+    """An attempt may have acted, and nobody has looked yet."""
+    result_type: str | None = None
+    skip_rest: bool = False
+    due_at: datetime | None = None
+    lease_until: datetime | None = None
+    sent_at: datetime | None = None
+    """When a message for it was last sent, while it is pending."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether what follows it may start."""
+        return self.state in FINISHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaView:
+    """One saga and its rows, as of one moment."""
+
+    state: SagaState
+    paused: bool = False
+    cause: str | None = None
+    """Why it is being undone: the kind of its failure."""
+    deadline: datetime | None = None
+    steps: Mapping[tuple[str, Direction], StepView] = field(default_factory=dict)
+
+    def step(self, name: str, direction: Direction) -> StepView | None:
+        """The newest row of a step in a direction, if there is one."""
+        return self.steps.get((name, direction))
+
+    def forward(self, name: str) -> StepView | None:
+        """The newest forward row of a step or wait."""
+        return self.steps.get((name, Direction.FORWARD))

@@ -1,0 +1,92 @@
+"""The real transport: plans become Celery canvas. Messages carry ids, the epoch, and the order number for people.
+
+What canvas does behind one's back is designed for: one fork per canvas, so never two groups in a row; errbacks are
+sent as messages with their keywords bound at build time; the body of a chord is only the next claim, which the rows
+refuse while a branch is unfinished.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from celery import Signature, chain, current_app, group, signature
+from kombu.exceptions import OperationalError
+
+from orchestration.conf import engine_settings
+from orchestration.core.canvas import Call, Canvas, Fork
+from orchestration.engine.transport import Address
+from orchestration.errors import SendFailed
+
+
+class CeleryTransport:
+    """Sends by the project's current Celery app."""
+
+    def send_canvas(self, address: Address, canvas: Canvas) -> None:
+        """Send a canvas as chain and chord, every task linked to compensation."""
+        links = [_stage(address, stage) for stage in canvas]
+        errback = _own(
+            "orchestration.compensate", saga=str(address.saga_id), order=address.reference, immutable=False
+        )
+        whole = chain(*links, _advance(address.saga_id, address.reference))
+        whole.on_error(errback)
+        _send(whole)
+
+    def send_settle(self, address: Address, step: str) -> None:
+        """Send the settle task of the step's participant, then a knock."""
+        reference = address.definition.steps[step].reference
+        ask = signature(
+            f"{reference.task}.settle",
+            kwargs={"saga": str(address.saga_id), "step": step, "order": address.reference},
+            immutable=True,
+            queue=reference.queue,
+        )
+        _send(chain(ask, _advance(address.saga_id, address.reference)))
+
+    def send_knock(self, saga_id: UUID) -> None:
+        """Send `orchestration.advance`."""
+        _send(_advance(saga_id, ""))
+
+    def send_event(self, envelope: dict[str, Any]) -> None:
+        """One message per subscriber queue: with a shared one, Redis loses copies."""
+        settings = engine_settings()
+        for queue in (settings.QUEUE, *settings.SUBSCRIBERS):
+            task = "orchestration.receive_event" if queue == settings.QUEUE else f"{queue}.receive_event"
+            _send(signature(task, kwargs={"envelope": envelope}, immutable=True, queue=queue))
+
+
+def _stage(address: Address, stage: Call | Fork) -> Any:
+    if isinstance(stage, Call):
+        return _call(address, stage)
+    branches = [[_call(address, call) for call in branch] for branch in stage.branches]
+    return group(*(chain(*calls) if len(calls) > 1 else calls[0] for calls in branches))
+
+
+def _call(address: Address, call: Call) -> Signature[Any]:
+    reference = address.definition.reference(call.step, call.direction.value)
+    kwargs: dict[str, Any] = {"saga": str(address.saga_id), "step": call.step, "epoch": address.epoch}
+    if call.direction.value != "forward":
+        kwargs["direction"] = call.direction.value
+    if call.after:
+        kwargs["after"] = list(call.after)
+    if address.reference:
+        kwargs["order"] = address.reference
+    return signature(reference.task, kwargs=kwargs, immutable=True, queue=reference.queue)
+
+
+def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
+    return _own("orchestration.advance", saga=str(saga_id), order=reference)
+
+
+def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
+    return signature(task, kwargs=kwargs, immutable=immutable, queue=engine_settings().QUEUE)
+
+
+def _send(canvas: Signature[Any]) -> None:
+    try:
+        canvas.apply_async()
+    except (OperationalError, OSError) as error:
+        # Not "not sent": the broker may have it. The rows make a second copy harmless.
+        raise SendFailed(
+            f"the broker at {current_app.connection().as_uri()} took no message: {error}"
+        ) from error

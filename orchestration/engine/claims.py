@@ -1,0 +1,173 @@
+"""Claiming a step: one committed statement that checks, counts, leases and loads. All times are the database's.
+
+Guarantee: of any number of deliveries at most one holds a live claim on a step, and a claim that commits is seen by
+every undo that begins after it, because the claim holds the saga row in share mode and undo updates that row.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from orchestration.core.states import FORWARD_STATES, Direction, SagaState
+
+_CLAIM = """
+WITH saga AS (
+    SELECT id, definition, version, state, paused, epoch, business_key, reference, input, failure, trace_id, product_line
+      FROM orchestration_saga WHERE id = %(saga)s FOR SHARE
+), known AS (
+    SELECT name, direction, generation, state, result FROM orchestration_sagastep WHERE saga_id = %(saga)s
+), claimed AS (
+    INSERT INTO orchestration_sagastep AS step
+           (saga_id, name, direction, generation, state, task, deliveries, token, lease_until, started_at, task_id)
+    SELECT saga.id, %(name)s, %(direction)s,
+           COALESCE((SELECT max(generation) FROM known WHERE name = %(name)s AND direction = %(direction)s), 1),
+           'running', %(task)s, 1, 1, statement_timestamp() + %(lease)s * interval '1 second',
+           statement_timestamp(), %(task_id)s
+      FROM saga
+     WHERE saga.state = ANY(%(states)s) AND NOT saga.paused AND saga.epoch = %(epoch)s
+       AND (SELECT count(*) FROM known WHERE direction = %(direction)s AND name = ANY(%(after)s::text[])
+                AND state IN ('done', 'not_needed')) = cardinality(%(after)s::text[])
+    ON CONFLICT (saga_id, name, direction, generation) DO UPDATE
+       SET state = 'running', deliveries = step.deliveries + 1, token = step.token + 1,
+           unsure = step.unsure OR (%(external)s AND step.state IN ('running', 'unknown')),
+           lease_until = excluded.lease_until, task = excluded.task, task_id = excluded.task_id, due_at = NULL,
+           started_at = COALESCE(step.started_at, excluded.started_at)
+     WHERE step.state = 'pending'
+        OR (step.state IN ('waiting', 'unknown') AND (step.due_at IS NULL OR step.due_at <= statement_timestamp()))
+        OR (step.state = 'running' AND step.lease_until <= statement_timestamp())
+    RETURNING id, generation, token, attempts, deliveries, unsure
+)
+SELECT row_to_json(saga), (SELECT row_to_json(claimed) FROM claimed),
+       (SELECT json_object_agg(name, result) FROM known WHERE direction = 'forward' AND state = 'done'
+           AND result IS NOT NULL),
+       (SELECT state FROM known WHERE name = %(name)s AND direction = %(direction)s ORDER BY generation DESC LIMIT 1)
+  FROM saga
+"""
+
+_CLAIM_UNSETTLED = """
+WITH saga AS (
+    SELECT id FROM orchestration_saga WHERE id = %(saga)s AND state = 'compensating' FOR SHARE
+)
+UPDATE orchestration_sagastep AS step
+   SET state = 'unknown', unsure = true, deliveries = deliveries + 1, token = token + 1, due_at = NULL,
+       lease_until = statement_timestamp() + %(lease)s * interval '1 second'
+  FROM saga
+ WHERE step.saga_id = saga.id AND step.name = %(name)s AND step.direction = 'forward'
+   AND (step.state IN ('running', 'unknown') OR (step.unsure AND step.state IN ('pending', 'waiting', 'failed')))
+   AND (step.lease_until IS NULL OR step.lease_until <= statement_timestamp())
+   AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
+RETURNING step.id, step.generation, step.token, step.attempts, step.deliveries, step.unsure, step.error
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StepMessage:
+    """What the broker carried: ids, the epoch, and what must be finished before."""
+
+    saga_id: UUID
+    step: str
+    direction: Direction
+    epoch: int
+    after: tuple[str, ...]
+    task_id: str
+    redelivered: bool = False
+    next_step: str | None = None
+    """The step behind it in the chain, if that is a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to act once: a row, its fencing token, and what was loaded with it."""
+
+    row_id: int
+    generation: int
+    token: int
+    attempts: int
+    deliveries: int
+    unsure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed or refused delivery, with the saga as it was at that moment."""
+
+    saga: dict[str, Any]
+    claim: Claim | None
+    results: dict[str, Any]
+    known_state: str | None
+    """State of the step's row before this statement; None when there was none."""
+
+
+def claim_step(message: StepMessage, *, task: str, external: bool, lease: float) -> Delivery | None:
+    """Claim one step for one delivery.
+
+    One statement of its own; committed when it returns unless the caller holds a transaction open. Refused (with
+    `claim` None) when the saga is in another state or epoch, is paused, what must come before is not finished, or
+    somebody else holds or has recorded the step.
+
+    Returns:
+        The delivery, or None when there is no such saga.
+    """
+    forward = message.direction is Direction.FORWARD
+    states = FORWARD_STATES if forward else (SagaState.COMPENSATING,)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM,
+            {
+                "saga": message.saga_id,
+                "name": message.step,
+                "direction": message.direction.value,
+                "task": task,
+                "task_id": message.task_id,
+                "lease": lease,
+                "external": external,
+                "states": [state.value for state in states],
+                "epoch": message.epoch,
+                "after": list(message.after),
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    saga, claimed, results, known_state = (
+        json.loads(v) if isinstance(v, str) and i < 3 else v for i, v in enumerate(row)
+    )
+    claim = _claim(claimed) if claimed else None
+    return Delivery(saga=saga, claim=claim, results=results or {}, known_state=known_state)
+
+
+def claim_unsettled(saga_id: UUID, step: str, *, lease: float) -> tuple[Claim, dict[str, Any] | None] | None:
+    """Claim a forward step of unknown outcome in order to settle it, while its saga is being undone.
+
+    One statement of its own. Returns the claim and the error of the step's newest attempt, or None when there is
+    nothing to settle or somebody else is at it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM_UNSETTLED, {"saga": saga_id, "name": step, "lease": lease})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    error = json.loads(row[6]) if isinstance(row[6], str) else row[6]
+    return Claim(*row[:6]), error
+
+
+def renew_lease(claim: Claim, *, lease: float) -> bool:
+    """Prolong a lease by database time. False when the token is no longer the newest: somebody took over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_sagastep SET lease_until = statement_timestamp() + %s * interval '1 second'"
+            " WHERE id = %s AND token = %s AND lease_until IS NOT NULL",
+            [lease, claim.row_id, claim.token],
+        )
+        return bool(cursor.rowcount)
+
+
+def _claim(row: dict[str, Any]) -> Claim:
+    return Claim(
+        row["id"], row["generation"], row["token"], row["attempts"], row["deliveries"], row["unsure"]
+    )

@@ -1,0 +1,202 @@
+"""Recording that an attempt did not end well, and what follows from it: retry, undo, or an incident.
+
+The slow path: rows are read under the saga's lock. Guarantee: the recording of a failure and the turn into undo are
+one transaction, so no failure is known that has no consequence.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.conf import engine_settings
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.policy import RetryPolicy
+from orchestration.core.states import FORWARD_STATES, Direction, SagaState, StepState
+from orchestration.engine.claims import Claim, StepMessage
+from orchestration.engine.history import move, note
+from orchestration.engine.incidents import open_incident
+from orchestration.engine.locks import lock_saga
+from orchestration.engine.reading import database_now
+from orchestration.errors import OutcomeUnknown, StepError, StepExhausted, StepRejected, StepRetryable
+from orchestration.models import Saga, SagaStep
+
+LINK_ERROR_GRACE = timedelta(seconds=3)
+"""How long the error callback may take to knock before the heartbeat starts the undo itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What was decided about a failed attempt."""
+
+    final: bool
+    """The step is given up; the task ends as failed, which fires `link_error`."""
+    error: StepError
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """An error as JSON, with its traceback for people. Local variables are not kept: they may hold secrets."""
+    found = error if isinstance(error, StepError) else None
+    return {
+        "kind": type(error).__name__,
+        "code": found.code if found else type(error).__name__,
+        "message": found.message if found else str(error),
+        "data": found.data if found else {},
+        "traceback": ""
+        if isinstance(error, StepRejected)
+        else "".join(traceback.format_exception(error))[-20_000:],
+    }
+
+
+def record_failure(
+    message: StepMessage,
+    claim: Claim,
+    definition: SagaDefinition,
+    error: Exception,
+    *,
+    external: bool,
+    input: Any,
+) -> Failed | None:
+    """Write down a failed attempt and decide by policy. Opens a transaction; locks the saga, then the step row.
+
+    Returns:
+        The decision, or None when somebody else has taken the step over meanwhile (nothing is written).
+    """
+    with transaction.atomic():
+        saga = lock_saga(message.saga_id)
+        row = SagaStep.objects.select_for_update().get(id=claim.row_id)
+        if row.token != claim.token or row.state != StepState.RUNNING.value:
+            note(saga, "late_failure", step=row.name, direction=row.direction, token=claim.token)
+            saga.save(update_fields=["last_seq"])
+            return None
+        row.attempts += 1
+        row.error = describe(error)
+        row.input = input
+        row.lease_until = None
+        row.unsure = _is_unsure(error, external=external, before=claim.unsure)
+        policy = definition.retry_policy(row.name, row.direction)
+        final = isinstance(error, StepRejected) or not policy.allows(ended_attempts=row.attempts)
+        if final:
+            _give_up(saga, row, definition, error)
+        else:
+            _try_again(saga, row, definition, policy, error)
+        row.save()
+        saga.save()
+        if not final:
+            return Failed(False, StepRetryable(row.error["message"]))
+        return Failed(True, _final_error(error, row))
+
+
+def give_up_killer(saga_id: UUID, row_id: int, definition: SagaDefinition) -> StepError:
+    """Give up a step whose deliveries keep ending without an answer: it kills its workers. Opens a transaction."""
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        row = SagaStep.objects.select_for_update().get(id=row_id)
+        error = StepExhausted(
+            f"{row.name} was delivered {row.deliveries} times and answered {row.attempts} times: it seems to kill its worker",
+            code="kills_worker",
+        )
+        row.error = describe(error)
+        row.lease_until = None
+        _give_up(saga, row, definition, error)
+        row.save()
+        saga.save()
+        return error
+
+
+def begin_undo(
+    saga: Saga, *, kind: str, step: str | None, error: dict[str, Any], who: str = "engine"
+) -> None:
+    """Turn a locked saga round; the caller saves it. The epoch rises, so no forward message counts any more.
+
+    Raises:
+        TransitionRefused: it is already being undone or has ended.
+    """
+    saga.failure = {
+        "kind": kind,
+        "step": step,
+        "code": error.get("code", kind),
+        "message": error.get("message", ""),
+        "data": error.get("data", {}),
+    }
+    saga.epoch += 1
+    saga.wake_at = database_now() + LINK_ERROR_GRACE
+    move(
+        saga,
+        SagaState.COMPENSATING,
+        "undo_begun",
+        who=who,
+        step=step or "",
+        reason=kind,
+        message=saga.failure["message"],
+    )
+
+
+def _is_unsure(error: Exception, *, external: bool, before: bool) -> bool:
+    if not external:
+        return False
+    if isinstance(error, StepRetryable | StepRejected):
+        # "Nothing happened" is said of this attempt; with one idempotency key an earlier one may still have acted,
+        # but a provider that refuses the key outright has not.
+        return before and not isinstance(error, StepRejected)
+    return True
+
+
+def _give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Exception) -> None:
+    rejected = isinstance(error, StepRejected)
+    row.state = (StepState.REJECTED if rejected else StepState.FAILED).value
+    row.due_at = None
+    row.ended_at = database_now()
+    facts = row.error or {}
+    note(
+        saga,
+        "step_rejected" if rejected else "step_failed",
+        step=row.name,
+        direction=row.direction,
+        attempt=row.attempts,
+        code=facts.get("code"),
+        message=facts.get("message"),
+    )
+    row.done_seq = saga.last_seq
+    saga.wake_at = database_now() + LINK_ERROR_GRACE
+    if row.direction != Direction.FORWARD.value:
+        return  # the plan decides: go on with the others, or stop; then an incident
+    if row.name in definition.after_pivot:
+        open_incident(saga, "step_failed", step=row.name, message=facts.get("message", ""))
+    elif SagaState(saga.state) in FORWARD_STATES:
+        begin_undo(saga, kind="rejected" if rejected else "exhausted", step=row.name, error=facts)
+
+
+def _try_again(
+    saga: Saga, row: SagaStep, definition: SagaDefinition, policy: RetryPolicy, error: Exception
+) -> None:
+    asked = error.retry_after if isinstance(error, StepRetryable) else None
+    delay = asked if asked is not None else policy.delay(ended_attempts=row.attempts)
+    row.state = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value
+    row.due_at = database_now() + timedelta(seconds=delay)
+    saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
+    note(
+        saga,
+        "step_retry",
+        step=row.name,
+        direction=row.direction,
+        attempt=row.attempts,
+        code=(row.error or {}).get("code"),
+        message=(row.error or {}).get("message"),
+        delay=round(delay, 3),
+    )
+    if policy.attempts is None and row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS:
+        open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
+
+
+def _final_error(error: Exception, row: SagaStep) -> StepError:
+    if isinstance(error, StepRejected):
+        return error
+    facts = row.error or {}
+    code = error.code if isinstance(error, OutcomeUnknown) else "exhausted"
+    return StepExhausted(f"{row.name} failed {row.attempts} times: {facts.get('message', '')}", code=code)

@@ -1,0 +1,41 @@
+"""Opening and closing incidents. One is open at most once per saga, kind and step, whoever opens it again."""
+
+from __future__ import annotations
+
+from django.db.models.functions import Now
+
+from orchestration.models import Incident, Saga
+
+RUNBOOKS = {
+    "undo_failed": "The effect of {step} still exists. Look at the provider. Then retry the undo, or settle it by hand there and record that with a reason.",
+    "step_failed": "{step} was refused or failed where there is no way back. Mend the cause it names, then retry the step.",
+    "step_struggles": "{step} fails again and again and is still being retried. Mend the cause it names; nothing else is needed.",
+    "event_timeout": "The event {step} has not come in time. Ask the service that should send it; when it comes the saga goes on by itself.",
+    "unknown_definition": "This code does not know the saga's definition or version. Deploy the code that does; the saga has kept its place.",
+    "late_effect": "{step} took effect after the saga had ended. Undo it at the provider by hand, and record that with a reason.",
+    "cannot_settle": "Nobody can say whether {step} took effect: it declares no look-up. Look at the provider and settle it by hand.",
+}
+
+
+def open_incident(saga: Saga, kind: str, *, step: str = "", message: str) -> Incident:
+    """Open an incident, or return the one already open for this saga, kind and step. Inside a transaction."""
+    incident, _ = Incident.objects.get_or_create(
+        saga=saga,
+        kind=kind,
+        step=step,
+        resolved_at=None,
+        defaults={"message": message, "runbook": RUNBOOKS[kind].format(step=step)},
+    )
+    return incident
+
+
+def resolve_incidents(
+    saga: Saga, *, step: str | None = None, kind: str | None = None, by: str, resolution: str
+) -> int:
+    """Close the open incidents of a saga, or of one of its steps or kinds. Returns how many there were."""
+    found = Incident.objects.filter(saga=saga, resolved_at=None)
+    if step is not None:
+        found = found.filter(step=step)
+    if kind is not None:
+        found = found.filter(kind=kind)
+    return found.update(resolved_at=Now(), resolved_by=by, resolution=resolution)

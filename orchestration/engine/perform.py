@@ -1,0 +1,232 @@
+"""Performing one delivery of a step: claim, act, record. The only place where a participant's function is called.
+
+Local: effect and record share one transaction. External: no transaction is open during the call, its result is
+recorded under the fencing token, and an earlier attempt of unknown outcome is looked up before it is repeated.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from pydantic import ValidationError
+
+from orchestration.conf import engine_settings
+from orchestration.core import registry
+from orchestration.core.binding import build_command
+from orchestration.core.context import Failure, StepContext
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.outcome import NOT_NEEDED, NotNeeded
+from orchestration.core.references import Message
+from orchestration.core.states import Direction, StepState
+from orchestration.engine.claims import Claim, Delivery, StepMessage, claim_step
+from orchestration.engine.failures import Failed, give_up_killer, record_failure
+from orchestration.engine.incidents import resolve_incidents
+from orchestration.engine.late import keep_late_result
+from orchestration.engine.leases import renewed
+from orchestration.engine.records import Ending, NotRecorded, record_ending
+from orchestration.engine.release import release_claim
+from orchestration.engine.transport import knock
+from orchestration.errors import SkipRest, StepRejected, UnknownDefinition
+from orchestration.models import Saga, SagaStep
+from orchestration.participant import Participant
+
+
+class Verdict(Enum):
+    """What the delivery does with the links behind it."""
+
+    CARRY_ON = "carry_on"
+    """It recorded the step: the chain goes on."""
+    STOP = "stop"
+    """Refused, parked or superseded: somebody else carries on, or the heartbeat will."""
+
+
+def perform(participant: Participant, message: StepMessage) -> Verdict:
+    """Perform one delivery. Idempotent by (saga, step, direction, generation); may be called any number of times.
+
+    Raises:
+        StepError: the step is given up, and that is recorded; the task is to fail so that `link_error` knocks.
+    """
+    reference = participant.reference
+    lease = engine_settings().LEASE_SECONDS
+    if not reference.is_external:
+        lease = max(lease, reference.timeout)  # nobody renews a local step's lease
+    delivery = claim_step(message, task=reference.task, external=reference.is_external, lease=lease)
+    if delivery is None or delivery.claim is None:
+        return _refused(message, delivery)
+    try:
+        definition = registry.find(delivery.saga["definition"], delivery.saga["version"])
+    except UnknownDefinition:
+        release_claim(delivery.claim)
+        return Verdict.STOP
+    if delivery.claim.deliveries - delivery.claim.attempts > engine_settings().MAX_CRASHES:
+        raise give_up_killer(message.saga_id, delivery.claim.row_id, definition)
+    return _Attempt(participant, message, delivery, delivery.claim, definition).run()
+
+
+def _refused(message: StepMessage, delivery: Delivery | None) -> Verdict:
+    """A refused delivery stops, except a redelivery whose first run died between its record and the next link.
+
+    It carries on only while the next step is unclaimed: otherwise doubled messages would grow to two to the n.
+    """
+    if delivery is None or not message.redelivered or delivery.saga["epoch"] != message.epoch:
+        return Verdict.STOP
+    if delivery.known_state not in (StepState.DONE.value, StepState.NOT_NEEDED.value):
+        return Verdict.STOP
+    following = SagaStep.objects.filter(
+        saga_id=message.saga_id, name=message.next_step or "", direction=message.direction.value
+    )
+    claimed = following.exclude(state=StepState.PENDING.value).exists()
+    return Verdict.STOP if claimed else Verdict.CARRY_ON
+
+
+class _Attempt:
+    def __init__(
+        self,
+        participant: Participant,
+        message: StepMessage,
+        delivery: Delivery,
+        claim: Claim,
+        definition: SagaDefinition,
+    ) -> None:
+        self.participant, self.message, self.claim, self.definition = participant, message, claim, definition
+        self.saga, self.results = delivery.saga, delivery.results
+        self.context = context_for(message, delivery.saga, claim)
+        self.command: Message | None = None
+
+    def run(self) -> Verdict:
+        external = self.participant.reference.is_external
+        try:
+            step = self.definition.steps[self.message.step]
+            takes = self.participant.reference.takes
+            self.command = build_command(self.definition, step, takes, self.saga["input"], self.results)
+        except ValidationError as error:
+            # No retry can mend a command that cannot be built.
+            return self._failed(
+                StepRejected(
+                    f"the command for {self.message.step} cannot be built: {error}", code="bad_command"
+                )
+            )
+        try:
+            return self._external(self.command) if external else self._local(self.command)
+        except NotRecorded:
+            return self._superseded()
+        except DatabaseError as error:
+            return self._database_failed(error)
+        except Exception as error:  # every other error of a step is data for its policy
+            return self._failed(error)
+
+    def _local(self, command: Message) -> Verdict:
+        with transaction.atomic():
+            skip_rest = False
+            try:
+                result = self.participant.perform_action(command, self.context)
+            except SkipRest:
+                result, skip_rest = None, True
+            carries = self._record(command, result, strict=True, skip_rest=skip_rest)
+        return Verdict.CARRY_ON if carries else Verdict.STOP
+
+    def _external(self, command: Message) -> Verdict:
+        skip_rest = False
+        with renewed(self.claim, self.participant.reference.timeout):
+            result: Message | NotNeeded | None = None
+            if self.claim.unsure and self.participant.find is not None:
+                result = self.participant.find(command, self.context)
+            if result is None:
+                try:
+                    result = self.participant.perform_action(command, self.context)
+                except SkipRest:
+                    skip_rest = True
+        try:
+            with transaction.atomic():
+                if self.participant.save is not None and isinstance(result, Message):
+                    self.participant.save(command, result, self.context)
+                carries = self._record(command, result, strict=False, skip_rest=skip_rest)
+        except NotRecorded:
+            keep_late_result(self.message, self.claim, self.participant, command, result, self.context)
+            return Verdict.STOP
+        return Verdict.CARRY_ON if carries else Verdict.STOP
+
+    def _record(
+        self, command: Message, result: Message | NotNeeded | None, *, strict: bool, skip_rest: bool
+    ) -> bool:
+        needed = result is not NOT_NEEDED
+        message = result if isinstance(result, Message) else None
+        self.participant.check_result(message)
+        step = self.definition.steps[self.message.step]
+        ending = Ending(
+            name=self.message.step,
+            direction=self.message.direction,
+            state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
+            input=command.model_dump(mode="json"),
+            result=message.model_dump(mode="json") if message is not None else None,
+            result_type=type(message).__name__ if message is not None else None,
+            milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
+            skip_rest=skip_rest,
+        )
+        carries = record_ending(
+            self.message.saga_id,
+            self.message.epoch,
+            self.claim,
+            ending,
+            strict=strict,
+            resend_after=engine_settings().RESEND_AFTER_SECONDS,
+        )
+        if self.claim.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS:
+            saga = Saga(id=self.message.saga_id)
+            resolve_incidents(
+                saga,
+                step=self.message.step,
+                kind="step_struggles",
+                by="engine",
+                resolution="It worked at last.",
+            )
+        return carries and not skip_rest
+
+    def _superseded(self) -> Verdict:
+        """A local step whose effect was called off: undo has begun, or a person has changed the course."""
+        release_claim(self.claim)
+        knock(self.message.saga_id)  # undo may be waiting for exactly this step
+        return Verdict.STOP
+
+    def _database_failed(self, error: Exception) -> Verdict:
+        """After an error of the database, perhaps during commit: only the row knows whether it happened."""
+        if not connection.in_atomic_block:
+            connection.close()
+        row = SagaStep.objects.get(id=self.claim.row_id)
+        if row.token == self.claim.token and row.state in (StepState.DONE.value, StepState.NOT_NEEDED.value):
+            return Verdict.CARRY_ON
+        return self._failed(error)
+
+    def _failed(self, error: Exception) -> Verdict:
+        external = self.participant.reference.is_external
+        given = self.command.model_dump(mode="json") if self.command is not None else None
+        decided: Failed | None = record_failure(
+            self.message, self.claim, self.definition, error, external=external, input=given
+        )
+        if decided is not None and decided.final:
+            raise decided.error from error
+        return Verdict.STOP
+
+
+def context_for(message: StepMessage, saga: dict[str, Any], claim: Claim) -> StepContext:
+    """What a step is told about the saga it acts for."""
+    failure = saga["failure"]
+    return StepContext(
+        saga_id=message.saga_id,
+        business_key=saga["business_key"],
+        step=message.step,
+        direction=message.direction.value,
+        attempt=claim.attempts + 1,
+        idempotency_key=idempotency_key(message, claim),
+        trace_id=saga["trace_id"],
+        product_line=saga["product_line"],
+        failure=Failure(**failure) if failure and message.direction is not Direction.FORWARD else None,
+    )
+
+
+def idempotency_key(message: StepMessage, claim: Claim) -> str:
+    """Stable over attempts, redeliveries and restores: saga, step, direction, generation. At most 255 characters."""
+    return f"{message.saga_id}/{message.step}/{message.direction.value}/{claim.generation}"

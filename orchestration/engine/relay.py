@@ -1,0 +1,72 @@
+"""One relay thread per process: sends the outbox soon after a commit, so that no request talks to the broker.
+
+It is only the fast path. What it does not send (the process died, the broker was down) a worker's heartbeat sends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from orchestration.engine import outbox
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 5.0
+"""A relay with nothing to do closes its connection after so long, and its thread ends."""
+
+
+class _Relay:
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def wake(self) -> None:
+        with self._lock:
+            self._wanted.set()
+            # A pool child inherits this object by fork, but not its thread.
+            if self._thread is None or not self._thread.is_alive() or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                if not self._wanted.wait(IDLE_SECONDS):
+                    with self._lock:
+                        if not self._wanted.is_set():
+                            self._thread = None
+                            return
+                self._wanted.clear()
+                self._drain()
+        finally:
+            connection.close()
+
+    def _drain(self) -> None:
+        try:
+            while outbox.drain():
+                pass
+        except DatabaseError as error:
+            logger.warning("relay: the database is away, the heartbeat will send: %s", error)
+            connection.close()
+        except Exception:
+            # The thread must outlive any single message; a worker's sweep sends what is left.
+            logger.exception("relay: a message could not be sent")
+
+
+_relay = _Relay()
+
+
+def wake() -> None:
+    """Have this process's relay send what is unsent; returns at once."""
+    from orchestration.engine.transport import carried_by_hand
+
+    if not carried_by_hand():
+        _relay.wake()

@@ -1,0 +1,123 @@
+"""Settling an unknown outcome before undo: did the forward step act, and will it never act from now on?
+
+First the key is cancelled at the provider, after which it refuses that key. Without that, a look-up that finds nothing
+is believed only the second time, later than lease plus timeout: a worker frozen before its call may still wake and act.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.conf import engine_settings
+from orchestration.core import registry
+from orchestration.core.binding import build_command
+from orchestration.core.references import Message
+from orchestration.core.states import Direction, StepState
+from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
+from orchestration.engine.history import note
+from orchestration.engine.incidents import open_incident
+from orchestration.engine.leases import renewed
+from orchestration.engine.locks import lock_saga
+from orchestration.engine.reading import database_now
+from orchestration.errors import StepRetryable
+from orchestration.models import Saga, SagaStep
+from orchestration.participant import Participant
+
+LOOKED = "looked_up_once"
+
+
+def settle(participant: Participant, saga_id: UUID, step: str) -> None:
+    """Settle one forward step of a saga that is being undone. May be called any number of times.
+
+    No transaction is open while the provider is asked. Its errors leave the outcome unknown, to be asked again later.
+    """
+    reference = participant.reference
+    claimed = claim_unsettled(saga_id, step, lease=engine_settings().LEASE_SECONDS)
+    if claimed is None:
+        return
+    claim, earlier = claimed
+    saga = Saga.objects.get(id=saga_id)
+    definition = registry.find(saga.definition, saga.version)
+    known = SagaStep.objects.filter(saga=saga, direction="forward", state="done").exclude(result=None)
+    results = {row.name: row.result for row in known}
+    command = build_command(definition, definition.steps[step], reference.takes, saga.input, results)
+    message = StepMessage(saga_id, step, Direction.FORWARD, saga.epoch, (), "")
+    facts = {
+        "business_key": saga.business_key,
+        "trace_id": saga.trace_id,
+        "product_line": saga.product_line,
+        "failure": None,
+    }
+
+    from orchestration.engine.perform import context_for
+
+    context = context_for(message, facts, claim)
+    ask = participant.refuse or participant.find
+    if ask is None:
+        _record_unsettled(saga_id, claim, None, incident=True)
+        return
+    try:
+        with renewed(claim, reference.timeout):
+            found = ask(command, context)
+    except Exception as error:  # the provider's answer is still missing, whatever the error
+        _record_unsettled(saga_id, claim, error, incident=False)
+        return
+    looked_twice = bool((earlier or {}).get(LOOKED))
+    certain = participant.refuse is not None or looked_twice
+    with transaction.atomic():
+        if found is not None and participant.save is not None:
+            participant.save(command, found, context)
+        locked = lock_saga(saga_id)
+        row = SagaStep.objects.select_for_update().get(id=claim.row_id)
+        if row.token != claim.token:
+            transaction.set_rollback(True)
+            return
+        _write(locked, row, found, command, certain, reference.timeout)
+
+
+def _write(
+    saga: Saga, row: SagaStep, found: Message | None, command: Message, certain: bool, timeout: float
+) -> None:
+    row.lease_until = None
+    if found is not None:
+        row.state, row.unsure = StepState.DONE.value, False
+        row.input, row.result = command.model_dump(mode="json"), found.model_dump(mode="json")
+        row.result_type = type(found).__name__
+    elif certain:
+        row.state, row.unsure = StepState.ABSENT.value, False
+    else:
+        row.error = {**(row.error or {}), LOOKED: True}
+        row.due_at = database_now() + timedelta(seconds=engine_settings().LEASE_SECONDS + timeout)
+        saga.wake_at = row.due_at
+    note(saga, "outcome_settled", step=row.name, direction=row.direction, outcome=row.state)
+    if row.state != StepState.UNKNOWN.value:
+        row.ended_at, row.done_seq = Now(), saga.last_seq
+    row.save()
+    saga.save(update_fields=["last_seq", "wake_at"])
+
+
+def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, *, incident: bool) -> None:
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        row = SagaStep.objects.select_for_update().get(id=claim.row_id)
+        if row.token != claim.token:
+            return
+        asked = error.retry_after if isinstance(error, StepRetryable) else None
+        row.lease_until = None
+        row.due_at = database_now() + timedelta(seconds=asked or min(60.0, 2.0 ** min(row.deliveries, 6)))
+        row.save()
+        saga.wake_at = row.due_at
+        note(saga, "outcome_still_unknown", step=row.name, direction=row.direction, message=str(error or ""))
+        if incident:
+            open_incident(saga, "cannot_settle", step=row.name, message=_cannot(row.name))
+            row.due_at, saga.wake_at = None, None
+        saga.save(update_fields=["last_seq", "wake_at"])
+
+
+def _cannot(name: str) -> Any:
+    return f"{name} declares neither look_up nor cancel_by_key"

@@ -1,0 +1,118 @@
+"""Every error of the engine: one root, and a class only where somebody decides differently because of it.
+
+SagaError
+├── DefinitionError            a definition is wrong; the process refuses to start
+├── UnknownDefinition          a saga names a definition or version this process does not have
+├── SagaNotFound
+├── BusinessKeyTaken           the same business key was started with another input
+├── TransitionRefused          what was asked is not possible in the saga's present state
+├── OutboxOutsideTransaction   would break atomicity; crashes loudly
+├── SendFailed                 the broker could not be reached; a sweep sends again
+└── StepError                  what a step raises; the raiser states facts, the engine decides
+    ├── StepRetryable          nothing happened, try later
+    ├── StepRejected           a business "no"
+    ├── OutcomeUnknown         sent, no answer: look up before anything else
+    ├── SkipRest               done early, as a success
+    └── StepExhausted          raised by the engine when a step's policy gives up
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SagaError(Exception):
+    """Root of every error raised by the engine."""
+
+
+class DefinitionError(SagaError):
+    """A saga definition contradicts itself."""
+
+
+class UnknownDefinition(SagaError):
+    """No such saga definition in this process."""
+
+
+class SagaNotFound(SagaError):
+    """No such saga."""
+
+
+class BusinessKeyTaken(SagaError):
+    """A saga of this definition already runs for that business key, with another input."""
+
+
+class TransitionRefused(SagaError):
+    """The saga's present state does not permit this."""
+
+
+class OutboxOutsideTransaction(SagaError):
+    """An outbox message was written outside a transaction: it could be sent for work that is never saved."""
+
+
+class SendFailed(SagaError):
+    """The broker did not take a message. Nothing is lost: its row is still due."""
+
+
+class StepError(SagaError):
+    """What a step raises. `code` is stable and for programs, `message` for people, `data` JSON for the undo."""
+
+    code = "step_error"
+
+    def __init__(
+        self, message: str = "", *, code: str | None = None, data: dict[str, Any] | None = None
+    ) -> None:
+        self.message = message or (self.__doc__ or "").split("\n", 1)[0]
+        self.code = code or type(self).code
+        self.data: dict[str, Any] = data or {}
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Celery and pools pickle exceptions between processes; the default loses keyword arguments.
+        return (_rebuild, (type(self), self.message, self.code, self.data))
+
+
+def _rebuild(kind: type[StepError], message: str, code: str, data: dict[str, Any]) -> StepError:
+    error = kind(message)
+    error.code, error.data = code, data
+    return error
+
+
+class StepRetryable(StepError):
+    """Nothing happened; try again later. `retry_after` in seconds overrides the policy's delay."""
+
+    code = "retryable"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        data: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, data=data)
+        self.retry_after = retry_after
+
+
+class StepRejected(StepError):
+    """A business "no": declined, discontinued. The saga is undone."""
+
+    code = "rejected"
+
+
+class OutcomeUnknown(StepError):
+    """The request was sent and no answer came: the effect may or may not exist."""
+
+    code = "outcome_unknown"
+
+
+class SkipRest(StepError):
+    """Done early: the rest of the saga is skipped and it completes as a success."""
+
+    code = "skip_rest"
+
+
+class StepExhausted(StepError):
+    """The step failed more often than its policy allows."""
+
+    code = "exhausted"

@@ -1,0 +1,35 @@
+"""The append-only history of sagas: who, what, why, before, after. Gap-free numbers per saga."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class SagaEvent(models.Model):
+    """One entry of a saga's history. The database refuses to change or delete it while its saga lives."""
+
+    id = models.BigAutoField(primary_key=True)
+    saga = models.ForeignKey("orchestration.Saga", on_delete=models.CASCADE, related_name="history")
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=40)
+    """What happened, past tense: `started`, `step_done`, `undo_begun`, `late_result`…"""
+    before = models.CharField(max_length=16, blank=True)
+    after = models.CharField(max_length=16, blank=True)
+    step = models.CharField(max_length=100, blank=True)
+    direction = models.CharField(max_length=10, blank=True)
+    who = models.CharField(max_length=100, blank=True)
+    """`engine`, `customer`, or a person's name."""
+    data = models.JSONField(default=dict)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["saga_id", "seq"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["saga", "seq"], name="history_gap_free"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq}. {self.kind} {self.step}".strip()

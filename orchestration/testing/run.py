@@ -1,0 +1,173 @@
+"""One saga, run synchronously in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Self
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import F
+
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.references import Message
+from orchestration.core.states import TERMINAL, SagaState
+from orchestration.engine import outbox
+from orchestration.engine.advance import advance
+from orchestration.engine.reading import database_now
+from orchestration.engine.transport import use_transport
+from orchestration.models import Incident, Saga, SagaStep
+from orchestration.services import cancel_saga, publish_event, retry_step, start_saga
+from orchestration.testing.script import Script, Times, check_names, scripted
+from orchestration.testing.transport import HandTransport
+
+RESTING = {*(state.value for state in TERMINAL), SagaState.UNDO_FAILED.value, SagaState.WAITING.value}
+MOST_MESSAGES = 10_000
+
+
+class SagaRun:
+    """A saga under test: it starts at once and moves when you say so.
+
+    Args:
+        definition: what to run.
+        input: what it is started with.
+        fail_at: task names that raise an unexpected error; `{"payments.capture": 2}` only the first two times.
+        reject_at: task names that raise StepRejected.
+        lose_answer_at: task names that act and then lose their answer.
+        answers: task name -> result, returned instead of acting.
+        business_key: a new one by default.
+        doubled: every message is delivered twice.
+        shuffled: a seed; messages are delivered in any order.
+    """
+
+    def __init__(
+        self,
+        definition: SagaDefinition,
+        input: Message,
+        *,
+        fail_at: Times = (),
+        reject_at: Times = (),
+        lose_answer_at: Times = (),
+        answers: Mapping[str, Message] | None = None,
+        business_key: str | None = None,
+        reference: str = "",
+        doubled: bool = False,
+        shuffled: int | None = None,
+    ) -> None:
+        self.script = Script(fail_at, reject_at, lose_answer_at, answers or {})
+        check_names(self.script)
+        self.transport = HandTransport(doubled=doubled, shuffled=shuffled)
+        key = business_key or str(uuid4())
+        with self._at_work(), transaction.atomic():
+            self.id = start_saga(definition, input=input, business_key=key, reference=reference).id
+
+    @property
+    def saga(self) -> Saga:
+        """Its row, read afresh."""
+        return Saga.objects.get(id=self.id)
+
+    @property
+    def state(self) -> str:
+        """Where it stands."""
+        return self.saga.state
+
+    @property
+    def milestone(self) -> str:
+        """The last milestone reached."""
+        return self.saga.milestone
+
+    @property
+    def done(self) -> list[str]:
+        """Names of the forward steps and waits that are done, in the order they finished."""
+        return self._names("forward", "done")
+
+    @property
+    def undone(self) -> list[str]:
+        """Names of the steps whose undo is done, in the order they were undone."""
+        return self._names("undo", "done")
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """What waits for a person."""
+        return list(Incident.objects.filter(saga_id=self.id, resolved_at=None))
+
+    def step(self, name: str, direction: str = "forward") -> SagaStep:
+        """The newest row of a step."""
+        return SagaStep.objects.filter(saga_id=self.id, name=name, direction=direction).latest("generation")
+
+    def until_rest(self) -> Self:
+        """Go on until it has ended, waits for an event, or needs a person. Retries are not waited for: time skips."""
+        return self.until(lambda run: run.state in RESTING)
+
+    def until(self, reached: Callable[[SagaRun], bool]) -> Self:
+        """Go on message by message until `reached` is true and, if it rests, no message is left.
+
+        Raises:
+            AssertionError: it never gets there.
+        """
+        for _ in range(MOST_MESSAGES):
+            if self.carry_one():
+                if self.state not in RESTING and reached(self):
+                    return self
+                continue
+            if reached(self):
+                return self
+            saga = self.saga
+            if saga.wake_at is None:
+                break
+            self.skip(max((saga.wake_at - database_now()).total_seconds(), 0.0) + 0.001)
+        raise AssertionError(
+            f"the saga never gets there: it is {self.state}; done {self.done}; incidents {self.incidents}"
+        )
+
+    def carry_one(self) -> bool:
+        """Deliver one message. False when none is on its way."""
+        with self._at_work():
+            outbox.drain()
+            return self.transport.carry_one()
+
+    def skip(self, seconds: float) -> Self:
+        """Let time pass for this saga: its clock columns move back, and the heartbeat looks at it if that is due."""
+        by = timedelta(seconds=seconds)
+        Saga.objects.filter(id=self.id).update(wake_at=F("wake_at") - by, deadline=F("deadline") - by)
+        SagaStep.objects.filter(saga_id=self.id).update(
+            due_at=F("due_at") - by, lease_until=F("lease_until") - by, sent_at=F("sent_at") - by
+        )
+        wake_at = self.saga.wake_at
+        if wake_at is not None and wake_at <= database_now():
+            with self._at_work():
+                advance(self.id, rescue=True)
+        return self
+
+    def send(self, event: str, data: dict[str, Any] | None = None, *, event_id: str | None = None) -> Self:
+        """Publish an event to it."""
+        with self._at_work(), transaction.atomic():
+            publish_event(type=event, source="test", key=self.saga.business_key, data=data, event_id=event_id)
+        return self
+
+    def cancel(self, reason: str = "asked to") -> Self:
+        """Ask it to stop.
+
+        Raises:
+            TransitionRefused: it is too late.
+        """
+        with self._at_work():
+            cancel_saga(saga_id=self.id, by="test", reason=reason)
+        return self
+
+    def retry(self, step: str, direction: str = "forward", reason: str = "mended") -> Self:
+        """Have a step that was given up tried again."""
+        with self._at_work():
+            retry_step(saga_id=self.id, step=step, direction=direction, by="test", reason=reason)
+        return self
+
+    def _names(self, direction: str, state: str) -> list[str]:
+        rows = SagaStep.objects.filter(saga_id=self.id, direction=direction, state=state)
+        return list(rows.order_by("done_seq").values_list("name", flat=True))
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        with use_transport(self.transport), scripted(self.script):
+            yield
