@@ -70,14 +70,14 @@ def _unperformed(definition: SagaDefinition) -> list[CheckMessage]:
         if (
             performer
             and step.reference.is_external
-            and has_undo(step)
+            and (has_undo(step) or step.pivot)
             and not (performer.find or performer.refuse)
         ):
             found.append(
                 _error(
                     "E115",
                     definition,
-                    f"{step.reference.task!r} is external and has an undo, but cannot be looked up",
+                    f"{step.reference.task!r} is external and may have to be settled before undo, but cannot be looked up",
                     "Add @<step>.look_up, or @<step>.cancel_by_key: after a lost answer nobody could say what to undo.",
                 )
             )

@@ -40,6 +40,7 @@ class CeleryTransport:
             kwargs={"saga": str(address.saga_id), "step": step, "order": address.reference},
             immutable=True,
             queue=reference.queue,
+            ignore_result=True,
         )
         _send(chain(ask, _advance(address.saga_id, address.reference)))
 
@@ -52,7 +53,7 @@ class CeleryTransport:
         settings = engine_settings()
         for queue in (settings.QUEUE, *settings.SUBSCRIBERS):
             task = "orchestration.receive_event" if queue == settings.QUEUE else f"{queue}.receive_event"
-            _send(signature(task, kwargs={"envelope": envelope}, immutable=True, queue=queue))
+            _send(signature(task, kwargs={"envelope": envelope}, immutable=True, queue=queue, ignore_result=True))
 
 
 def _stage(address: Address, stage: Call | Fork) -> Any:
@@ -71,7 +72,7 @@ def _call(address: Address, call: Call) -> Signature[Any]:
         kwargs["after"] = list(call.after)
     if address.reference:
         kwargs["order"] = address.reference
-    return signature(reference.task, kwargs=kwargs, immutable=True, queue=reference.queue)
+    return signature(reference.task, kwargs=kwargs, immutable=True, queue=reference.queue, ignore_result=True)
 
 
 def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
@@ -79,7 +80,7 @@ def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
 
 
 def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
-    return signature(task, kwargs=kwargs, immutable=immutable, queue=engine_settings().QUEUE)
+    return signature(task, kwargs=kwargs, immutable=immutable, queue=engine_settings().QUEUE, ignore_result=True)
 
 
 def _send(canvas: Signature[Any]) -> None:

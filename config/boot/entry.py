@@ -1,0 +1,71 @@
+"""Chooses what a command line means, inside the environment it needs.
+
+`--data-dir` is understood by every command and taken out before Django sees the rest; the exit status is 2 where what was
+asked cannot be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from config.boot.environment import ensure_environment
+from config.boot.paths import DataFolder, default_data_folder
+from config.boot.progress import Refusal, say
+
+
+def take_data_folder(arguments: list[str]) -> tuple[DataFolder, list[str]]:
+    """Return the data folder chosen by `--data-dir` or `ORDERLY_DATA_DIR` (or the default), and the other arguments."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, prog="manage.py")
+    parser.add_argument("--data-dir", type=Path)
+    chosen, rest = parser.parse_known_args(arguments)
+    named = chosen.data_dir or os.environ.get("ORDERLY_DATA_DIR") or default_data_folder()
+    return DataFolder(Path(os.path.abspath(Path(named).expanduser()))), rest
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line (without the program's name) and return its exit status."""
+    signal.signal(signal.SIGTERM, _end_as_if_interrupted)
+    try:
+        folder, rest = take_data_folder(arguments)
+        command = rest[0] if rest else "help"
+        ensure_environment(with_tests=command == "test", arguments=arguments)
+        return _run(command, rest, folder)
+    except Refusal as refusal:
+        say(str(refusal))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(command: str, rest: list[str], folder: DataFolder) -> int:
+    match command:
+        case "up":
+            from config.supervisor.up import up
+
+            return up(rest[1:], folder)
+        case "down":
+            from config.supervisor.down import down
+
+            return down(rest[1:], folder)
+        case "status":
+            from config.supervisor.status import status
+
+            return status(rest[1:], folder)
+        case "test":
+            from config.boot.suite import run_tests
+
+            return run_tests(rest[1:])
+        case _:
+            from config.supervisor.django_command import run_django
+
+            return run_django([sys.argv[0], *rest], folder)
+
+
+def _end_as_if_interrupted(number: int, frame: FrameType | None) -> None:
+    # Without it a command ended by SIGTERM would leave the servers it started behind.
+    raise SystemExit(128 + number)

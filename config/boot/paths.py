@@ -1,0 +1,94 @@
+"""Where things lie: the checkout, its environment, and the data folder of one running system.
+
+A data folder is one system: its servers, secrets, ledgers and mail. As root it lies outside any home, because the servers then
+run as an account of their own, and nobody's home is opened for that account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+REQUIREMENTS = PROJECT / "requirements"
+VENV = PROJECT / ".venv"
+SHARED = Path("/var/lib/orderly")
+"""As root: the default data folders, and the server programs where the environment is closed to their account."""
+
+
+def as_root() -> bool:
+    """Return whether this process may do anything; the servers then run as an account of their own."""
+    return os.geteuid() == 0
+
+
+def default_data_folder() -> Path:
+    """Return the data folder of this checkout: below it, or as root in /var/lib/orderly, named by its path."""
+    if not as_root():
+        return PROJECT / ".orderly"
+    mark = hashlib.sha256(os.fsencode(PROJECT)).hexdigest()[:8]
+    return SHARED / f"{PROJECT.name}-{mark}"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The names inside one data folder; nothing else knows them."""
+
+    root: Path
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's own folder."""
+        return self.root / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        """Valkey's own folder: configuration and append-only file."""
+        return self.root / "valkey"
+
+    @property
+    def mail(self) -> Path:
+        """Sent mail, one file each."""
+        return self.root / "mail"
+
+    @property
+    def static(self) -> Path:
+        """What `collectstatic` gathers, for production."""
+        return self.root / "static"
+
+    @property
+    def run(self) -> Path:
+        """What holds only while something runs: locks, ports, process ids."""
+        return self.root / "run"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated keys and passwords, readable for the owner only."""
+        return self.root / "secrets.json"
+
+    def ledger(self, service: str) -> Path:
+        """Return the file in which the sandbox `service` (gateway, carrier) keeps its books."""
+        return self.root / f"{service}.sqlite3"
+
+    def make(self) -> None:
+        """Create the folder; idempotent. The servers' account may pass through it, and read nothing but its own."""
+        if SHARED in self.root.parents:
+            SHARED.mkdir(parents=True, exist_ok=True)
+            SHARED.chmod(0o755)  # whatever the umask: the servers' account passes through
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = self.root.stat().st_mode
+        if as_root() and not mode & 0o001:
+            _refuse_a_home(self.root)
+            self.root.chmod(mode | 0o011)
+        for folder in (self.mail, self.static, self.run):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _refuse_a_home(folder: Path) -> None:
+    import pwd
+
+    from config.boot.progress import Refusal
+
+    if any(Path(entry.pw_dir) == folder for entry in pwd.getpwall()):
+        raise Refusal(f"{folder} is someone's home. Choose a folder of its own: --data-dir {SHARED / 'NAME'}")

@@ -1,0 +1,53 @@
+"""Keys and passwords of one data folder: generated once, kept in a file only its owner can read, never defaults.
+
+Invariant: the file is complete or absent; it is written under the folder's start lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Every secret of one system."""
+
+    secret_key: str
+    """Signs sessions and tokens."""
+    database_password: str
+    broker_password: str
+    admin_password: str
+    """Of the admin account made on the first run; what is in force may have been changed in the admin since."""
+    flower_password: str
+    api_token: str
+    """Of the caller `operator` of our own HTTP API."""
+    gateway_secret: str
+    """The payment gateway's API key."""
+    carrier_secret: str
+    """Signs what the carrier sends to the web process."""
+
+
+def load_credentials(file: Path) -> Credentials:
+    """Return the secrets kept in `file`, generating those that are missing. Call with the start lock held."""
+    try:
+        kept = json.loads(file.read_text())
+    except FileNotFoundError:
+        kept = {}
+    names = [field.name for field in fields(Credentials)]
+    credentials = Credentials(**{name: kept.get(name) or _generate(name) for name in names})
+    if any(name not in kept for name in names):
+        unfinished = file.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            json.dump(asdict(credentials), out, indent=2)
+        unfinished.replace(file)
+    return credentials
+
+
+def _generate(name: str) -> str:
+    # Those a person types are shorter; 15 bytes are still 120 bits.
+    return secrets.token_urlsafe(15 if name in {"admin_password", "flower_password"} else 32)

@@ -1,0 +1,62 @@
+"""Servers of the person's own, named by the environment: asked once, before anything is started against them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from config.boot.progress import Refusal
+
+
+def refuse_unreachable_database(url: str) -> None:
+    """Raise Refusal, without the password, where the PostgreSQL at `url` does not let us in."""
+    import dj_database_url
+    import psycopg2
+
+    try:
+        settings = dj_database_url.parse(url)
+    except (ValueError, KeyError) as error:
+        raise Refusal(
+            f"the database address is not understood ({error}). Write it postgres://user:password@host:port/name."
+        ) from error
+    if "postgresql" not in str(settings.get("ENGINE")):
+        raise Refusal(
+            "Orderly runs on PostgreSQL only: write its address postgres://user:password@host:port/name."
+        )
+    try:
+        psycopg2.connect(
+            host=settings["HOST"] or None, port=settings["PORT"] or None, user=settings["USER"] or None,
+            password=settings["PASSWORD"] or None, dbname=settings["NAME"], connect_timeout=5,
+        ).close()  # fmt: skip
+    except psycopg2.OperationalError as error:
+        raise Refusal(f"PostgreSQL at {_shown(url)} cannot be used: {str(error).strip()}") from error
+
+
+def refuse_unreachable_broker(url: str) -> None:
+    """Raise Refusal, without the password, where the broker at `url` does not let us in."""
+    import kombu
+
+    scheme = urlsplit(url).scheme
+    if scheme not in {"redis", "rediss", "amqp", "amqps", "pyamqp"}:
+        raise Refusal(f"a broker is Redis (redis://...) or RabbitMQ (amqp://...), not {scheme or url!r}.")
+    try:
+        with kombu.Connection(
+            url, connect_timeout=5, transport_options={"socket_connect_timeout": 5}
+        ) as link:
+            link.ensure_connection(max_retries=1, interval_start=0)
+    except Exception as error:
+        # Each transport has errors of its own kind; whatever it is, the broker cannot be used.
+        raise Refusal(f"the broker at {_shown(url)} cannot be used: {error}") from error
+
+
+def refuse_unreachable(*, database: str, broker: str, results: str) -> None:
+    """Ask each address that is not empty; raises Refusal for the first that cannot be used."""
+    if database:
+        refuse_unreachable_database(database)
+    for url in (broker, results):
+        if url:
+            refuse_unreachable_broker(url)
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"

@@ -1,0 +1,187 @@
+"""PostgreSQL of one data folder, run from the wheel's programs on a loopback port with a generated password.
+
+It is known as ours by accepting that password, never by a process id alone: nothing else is adopted or signalled. The data
+is made in a folder of another name and moved into place when complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
+
+from config.boot.paths import DataFolder
+from config.boot.progress import Refusal, say
+from config.servers.host import Host
+from config.servers.ports import LOOPBACK, Ports
+from config.servers.process import last_lines, launch_command, start_server, wait_until
+
+NAME = "orderly"
+"""Of the database and of its owner."""
+
+_THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+"""For data that need not outlive the machine: a test-suite is a third faster. A killed process still loses nothing."""
+
+
+class Postgres:
+    """The server of one data folder."""
+
+    role = "postgres"
+
+    def __init__(
+        self, *, folder: DataFolder, ports: Ports, host: Host, password: str,
+        throw_away: bool,
+    ) -> None:  # fmt: skip
+        self._data = folder.postgres
+        self._log = folder.run / "postgres.log"
+        self._ports = ports
+        self._host = host
+        self._password = password
+        self._throw_away = throw_away
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address for DATABASE_URL."""
+        return f"postgres://{NAME}:{quote(self._password, safe='')}@{LOOPBACK}:{self._ports.kept('postgres') or 1}/{NAME}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running server, as PostgreSQL itself recorded it."""
+        try:
+            return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def is_running(self) -> bool:
+        """Return whether our server answers on its port to our password."""
+        if self._child is not None and self._child.poll() is not None:
+            return False
+        if self._ports.kept("postgres") is None:
+            return False
+        try:
+            self._connect("postgres").close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def start(self, *, tied: bool) -> None:
+        """Make the data where there is none, start the server and wait until it answers; raises Refusal with its last words.
+
+        `tied`: it stops, cleanly, when this process dies.
+        """
+        self._initialise()
+        self._remove_stale_pid_file()
+        command = [str(self._host.programs.postgres / "postgres"), "-D", str(self._data)]
+        for setting in (
+            f"port={self._ports.choose('postgres')}",
+            f"listen_addresses={LOOPBACK}",
+            "unix_socket_directories=",  # a path below a deep folder would pass the system's 107 bytes
+            "max_connections=200",
+            "shared_buffers=128MB",
+            "jit=off",
+            "log_line_prefix=%m [%p] ",
+            *(_THROW_AWAY if self._throw_away else ()),
+        ):
+            command += ["-c", setting]
+        self._child = start_server(
+            command,
+            account=self._host.account,
+            death_signal=signal.SIGINT if tied else None,
+            log=self._log,
+            cwd=self._data.parent,
+        )
+
+    def wait(self, *, seconds: float) -> None:
+        """Wait until the started server answers and has its database; raises Refusal with its last words."""
+        child = self._child
+        assert child is not None  # noqa: S101 - start() was called
+        if (
+            not wait_until(lambda: self.is_running() or child.poll() is not None, seconds=seconds)
+            or child.poll() is not None
+        ):
+            raise Refusal(f"PostgreSQL did not start. The end of {self._log}:\n{last_lines(self._log)}")
+        with contextlib.closing(self._connect("postgres")) as link, link.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
+            if cursor.fetchone() is None:
+                cursor.execute(f'CREATE DATABASE "{NAME}"')
+
+    def stop(self, *, seconds: float) -> None:
+        """Stop the server if it is ours and runs: open transactions are rolled back, the data is left clean."""
+        if self._child is not None and self._has_ended():
+            self._child = None  # it died, and its number in the file may be another's by now
+        pid = self.pid
+        if pid is None or not (self._child is not None or self.is_running()):
+            return
+        for number, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 2.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if wait_until(lambda: self.pid is None or self._has_ended(), seconds=patience):
+                break
+        if self._child is not None:
+            self._child.wait(timeout=5)
+            self._child = None
+
+    def _has_ended(self) -> bool:
+        return self._child is not None and self._child.poll() is not None
+
+    def _connect(self, database: str) -> connection:
+        link = psycopg2.connect(
+            host=LOOPBACK, port=self._ports.kept("postgres"), user=NAME, password=self._password, dbname=database,
+            connect_timeout=3,
+        )  # fmt: skip
+        link.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        return link
+
+    def _initialise(self) -> None:
+        if (self._data / "PG_VERSION").exists():
+            return
+        say("making the PostgreSQL data")
+        unfinished = self._data.with_name("postgres.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        password_file = unfinished.with_name("postgres.password")
+        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(self._password + "\n")
+        if self._host.account is not None:
+            self._host.account.own(unfinished)
+            self._host.account.own(password_file)
+        command = [
+            str(self._host.programs.postgres / "initdb"), "-D", str(unfinished), "-U", NAME, f"--pwfile={password_file}",
+            "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions",
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                launch_command(command, account=self._host.account, death_signal=None),
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self._data.parent,
+                env={**os.environ, "LC_ALL": "C"},
+            )  # fmt: skip
+        finally:
+            password_file.unlink()
+        if done.returncode:
+            raise Refusal(f"the PostgreSQL data could not be made:\n{done.stderr or done.stdout}")
+        if not self._throw_away:
+            os.sync()
+        unfinished.rename(self._data)
+
+    def _remove_stale_pid_file(self) -> None:
+        # After a crash of the machine its number may belong to another process of ours, and PostgreSQL would refuse to start.
+        pid = self.pid
+        if pid is None:
+            return
+        with contextlib.suppress(psutil.Error, OSError):
+            if Path(psutil.Process(pid).cwd()) == self._data.resolve():
+                raise Refusal(
+                    f"a PostgreSQL (process {pid}) uses {self._data} but does not answer to this folder's password. "
+                    "End that process, then try again."
+                )
+        (self._data / "postmaster.pid").unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""Valkey of one data folder: the broker and the chord counters, on a loopback port with a generated password.
+
+Every message is in its append-only file within a second and survives a killed process; it never throws a message out for
+lack of memory. It is known as ours by accepting the password, and stopped by its own command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+
+from config.boot.paths import DataFolder
+from config.boot.progress import Refusal
+from config.servers.host import Host
+from config.servers.ports import LOOPBACK, Ports
+from config.servers.process import last_lines, start_server, wait_until
+
+
+class Valkey:
+    """The server of one data folder."""
+
+    role = "valkey"
+
+    def __init__(self, *, folder: DataFolder, ports: Ports, host: Host, password: str) -> None:
+        self._data = folder.valkey
+        self._log = folder.run / "valkey.log"
+        self._ports = ports
+        self._host = host
+        self._password = password
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: int) -> str:
+        """The address of one of its numbered databases."""
+        return f"redis://:{self._password}@{LOOPBACK}:{self._ports.kept('valkey') or 1}/{database}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running server, by its own word."""
+        for line in self._ask("INFO server").splitlines():
+            if line.startswith("process_id:"):
+                return int(line.partition(":")[2])
+        return None
+
+    def is_running(self) -> bool:
+        """Return whether our server answers on its port to our password and has loaded its data."""
+        if self._child is not None and self._child.poll() is not None:
+            return False
+        return "+PONG" in self._ask("PING")
+
+    def start(self, *, tied: bool) -> None:
+        """Start the server. `tied`: it stops, cleanly, when this process dies."""
+        self._data.mkdir(mode=0o700, exist_ok=True)
+        configuration = self._data / "valkey.conf"
+        configuration.unlink(missing_ok=True)
+        settings = f"""\
+bind {LOOPBACK}
+port {self._ports.choose("valkey")}
+protected-mode yes
+requirepass {self._password}
+dir "{self._data}"
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+daemonize no
+"""
+        with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(settings)
+        if self._host.account is not None:
+            self._host.account.own(self._data)
+            self._host.account.own(configuration)
+        self._child = start_server(
+            [str(self._host.programs.valkey), str(configuration)],
+            account=self._host.account,
+            death_signal=signal.SIGTERM if tied else None,
+            log=self._log,
+            cwd=self._data.parent,
+        )
+
+    def wait(self, *, seconds: float) -> None:
+        """Wait until the started server answers; raises Refusal with its last words."""
+        child = self._child
+        assert child is not None  # noqa: S101 - start() was called
+        if (
+            not wait_until(lambda: self.is_running() or child.poll() is not None, seconds=seconds)
+            or child.poll() is not None
+        ):
+            raise Refusal(f"Valkey did not start. The end of {self._log}:\n{last_lines(self._log)}")
+
+    def stop(self, *, seconds: float) -> None:
+        """Stop the server if it is ours and runs; its file is complete when it has ended."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        elif self.is_running():
+            self._ask("SHUTDOWN")
+            wait_until(lambda: not self.is_running(), seconds=seconds)
+        self._child = None
+
+    def _ask(self, command: str) -> str:
+        port = self._ports.kept("valkey")
+        if port is None:
+            return ""
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=2) as link:
+            link.sendall(f"AUTH {self._password}\r\n".encode())
+            if not link.recv(256).startswith(b"+OK"):
+                return ""  # not ours
+            link.sendall(f"{command}\r\n".encode())
+            return link.recv(65536).decode(errors="replace")
+        return ""

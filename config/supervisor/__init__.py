@@ -1,0 +1,1 @@
+"""Runs the whole system as one command, and tells what runs."""

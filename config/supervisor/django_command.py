@@ -1,0 +1,42 @@
+"""Runs one of Django's commands with this data folder's servers: found running, or started for it and stopped after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from config.boot.paths import DataFolder
+from config.servers.embedded import EmbeddedServers
+
+_WITHOUT_SERVERS = {
+    "help", "version", "--version", "check", "collectstatic", "compilemessages", "makemessages", "diffsettings",
+    "findstatic", "startapp", "startproject",
+}  # fmt: skip
+
+
+def run_django(argv: list[str], folder: DataFolder) -> int:
+    """Run `argv` as `django-admin` would and return its exit status."""
+    servers = EmbeddedServers(folder)
+    reads_only_code = argv[1] if len(argv) > 1 else "help"
+    if (reads_only_code in _WITHOUT_SERVERS and "--database" not in argv) or {"-h", "--help"} & set(argv):
+        os.environ.update(servers.environment())
+        return _execute(argv)
+    servers.start(tied=False)
+    try:
+        os.environ.update(servers.environment())
+        return _execute(argv)
+    finally:
+        servers.leave()
+
+
+def _execute(argv: list[str]) -> int:
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(argv)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(end.code + "\n")
+            return 1
+        return end.code or 0
+    return 0

@@ -1,0 +1,173 @@
+"""The programs of one system: web, workers, Flower, and the sandbox gateway and carrier; each with how it shows it is ready."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.boot.paths import DataFolder
+from config.boot.progress import Refusal
+from config.servers.ports import LOOPBACK, answers
+
+CHECKED_ALREADY = {"CELERY_SKIP_CHECKS": "1"}
+"""For processes of Celery: `prepare` has run Django's system checks a moment ago, and they cost each start a second."""
+
+QUEUES = "orders,payments,shipping,notifications,orchestration"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process to keep running."""
+
+    role: str
+    name: str
+    command: list[str]
+    is_ready: Callable[[], bool]
+    environment: dict[str, str] = field(default_factory=dict)
+    """On top of what every process of the system has."""
+    death_signal: int = signal.SIGKILL
+    """What the kernel sends it when the supervisor is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the system listens."""
+
+    host: str
+    port: int
+    flower_port: int
+    gateway_port: int
+    carrier_port: int
+
+    @property
+    def web_url(self) -> str:
+        """The web server's address from this machine, without a slash at the end."""
+        host = LOOPBACK if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - read, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def addresses(self) -> dict[str, str]:
+        """Return what a person may open, by name."""
+        return {
+            "storefront": f"{self.web_url}/",
+            "admin": f"{self.web_url}/admin/",
+            "api_docs": f"{self.web_url}/api/docs",
+            "flower": f"http://{LOOPBACK}:{self.flower_port}/",
+            "gateway": f"http://{LOOPBACK}:{self.gateway_port}",
+            "carrier": f"http://{LOOPBACK}:{self.carrier_port}",
+        }
+
+
+def services(places: Places, flower_password: str) -> list[Program]:
+    """Return what needs neither tables nor catalog: the simulators and Flower."""
+    return [
+        Program(
+            "gateway", "gateway", [sys.executable, "-m", "payments.sandbox"], _listens(places.gateway_port)
+        ),
+        Program(
+            "carrier", "carrier", [sys.executable, "-m", "shipping.carrier"], _listens(places.carrier_port)
+        ),
+        Program(
+            "flower",
+            "flower",
+            [
+                *_celery(),
+                "flower",
+                f"--address={LOOPBACK}",
+                f"--port={places.flower_port}",
+                "--logging=warning",
+            ],
+            lambda: _status(f"http://{LOOPBACK}:{places.flower_port}/healthcheck") == 200,
+            # Not on the command line, where every account of the machine could read it.
+            {**CHECKED_ALREADY, "FLOWER_BASIC_AUTH": f"admin:{flower_password}"},
+        ),
+    ]
+
+
+def application(places: Places, folder: DataFolder) -> list[Program]:
+    """Return what works on the tables: the web server and the workers."""
+    threads = _count("ORDERLY_WEB_THREADS", min(8, 2 * (os.cpu_count() or 1)))
+    web = Program(
+        "web",
+        "web",
+        [
+            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", places.host, "--port", str(places.port),
+            "--workers", "1", "--blocking-threads", str(threads), "--no-ws", "--respawn-failed-workers",
+            "--workers-kill-timeout", "3", "config.wsgi:application",
+        ],
+        lambda: _status(f"{places.web_url}/") is not None,
+        # Granian's worker outlives a killed parent, and would keep the port.
+        death_signal=signal.SIGTERM,
+    )  # fmt: skip
+    return [web, *(_worker(f"worker{number + 1}", folder) for number in range(_count("ORDERLY_WORKERS", 2)))]
+
+
+def _worker(name: str, folder: DataFolder) -> Program:
+    ready = folder.run / f"{name}.ready"
+    ready.unlink(missing_ok=True)
+    processes = _count("ORDERLY_WORKER_PROCESSES", 2)
+    return Program(
+        "worker",
+        name,
+        [
+            *_celery(),
+            "--quiet",
+            "worker",
+            "-E",
+            "-Q",
+            QUEUES,
+            "-n",
+            f"{name}@%h",
+            "-P",
+            "prefork",
+            "-c",
+            str(processes),
+            "-l",
+            "INFO",
+        ],
+        ready.exists,
+        # Stopping gives an unfinished message back to the broker instead of waiting for its end.
+        {**CHECKED_ALREADY, "ORDERLY_READY_FILE": str(ready), "REMAP_SIGTERM": "SIGQUIT"},
+    )
+
+
+def _celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "config.celery"]
+
+
+def _count(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "")
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise Refusal(f"{variable} must be a number from 1, not {text!r}.")
+    return int(text)
+
+
+def _listens(port: int) -> Callable[[], bool]:
+    return lambda: answers(LOOPBACK, port)
+
+
+def _status(url: str) -> int | None:
+    """Return the status `url` answers with, or None where nothing answers."""
+    try:
+        # Without proxies: this machine's own address never goes through one.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=5) as response:
+            status: int = response.status
+            return status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def remove_ready_files(folder: Path) -> None:
+    """Forget which workers were ready in a former run."""
+    for file in folder.glob("*.ready"):
+        file.unlink()

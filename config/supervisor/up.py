@@ -1,0 +1,236 @@
+"""`manage.py up`: sets everything up and runs the whole system until Ctrl-C.
+
+Invariant: one `up` per data folder (it holds the supervisor lock), and when it ends, in whatever way, its processes end with
+it and its servers stop cleanly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+import uuid
+from typing import IO
+
+from config.boot.paths import DataFolder
+from config.boot.progress import Refusal, say
+from config.servers.embedded import EmbeddedServers
+from config.servers.outside import refuse_unreachable
+from config.servers.ports import is_free, who_listens
+from config.supervisor.empty import empty_folder
+from config.supervisor.leftovers import RUN_ID, end_leftovers
+from config.supervisor.prepare import Prepared, prepare
+from config.supervisor.processes import Processes
+from config.supervisor.programs import Places, application, remove_ready_files, services
+from config.supervisor.record import (
+    ProcessRecord,
+    SystemRecord,
+    lock_supervisor,
+    read_record,
+    started_at,
+    write_record,
+)
+
+_READY_WITHIN = 90.0
+_STOP_WITHIN = 5.0
+
+
+def up(arguments: list[str], folder: DataFolder) -> int:
+    """Run the system on `folder` until it is told to stop; return the exit status (0 after Ctrl-C or SIGTERM)."""
+    chosen = _parse(arguments)
+    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    # A script's background process is started with Ctrl-C ignored; a person or program that sends it still means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder.make()
+    lock = lock_supervisor(folder)
+    if lock is None:
+        raise Refusal(_already_runs(folder))
+    with lock:
+        return _System(folder, chosen, lock).run()
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="manage.py up", description="Set everything up and run the whole system."
+    )
+    parser.add_argument("--fresh", action="store_true", help="start from empty data")
+    parser.add_argument(
+        "--host", default=os.environ.get("ORDERLY_HOST", "127.0.0.1"), help="where the web server listens"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=os.environ.get("ORDERLY_PORT", "8000"), help="of the web server (8000)"
+    )
+    parser.add_argument(
+        "--flower-port",
+        type=_port,
+        default=os.environ.get("ORDERLY_FLOWER_PORT", "5555"),
+        help="of Flower (5555)",
+    )
+    parser.add_argument(
+        "--data-dir", metavar="FOLDER", help="where the system keeps everything (every command takes it)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
+    return number
+
+
+class _System:
+    """One run of `up`."""
+
+    def __init__(self, folder: DataFolder, chosen: argparse.Namespace, lock: IO[str]) -> None:
+        self._folder = folder
+        self._chosen = chosen
+        self._lock = lock
+        self._record = SystemRecord(run_id=uuid.uuid4().hex)
+        self._began = time.monotonic()
+        self._processes: Processes | None = None
+        self._servers: EmbeddedServers | None = None
+
+    def run(self) -> int:
+        former = read_record(self._folder)
+        if former is not None and (count := end_leftovers(former.run_id, seconds=2)):
+            say(f"ended {count} processes that a killed `up` had left")
+        _refuse_taken_port(self._chosen.host, self._chosen.port, option="--port")
+        _refuse_taken_port("127.0.0.1", self._chosen.flower_port, option="--flower-port")
+        if self._chosen.fresh:
+            empty_folder(self._folder)
+        remove_ready_files(self._folder.run)
+        self._write_record()
+        try:
+            self._start()
+            while True:
+                self._processes_().tend(1.0)
+                self._revive_servers()
+        except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+            return 0
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        outside = os.environ
+        refuse_unreachable(
+            database=outside.get("DATABASE_URL", ""),
+            broker=outside.get("CELERY_BROKER_URL", ""),
+            results=outside.get("CELERY_RESULT_BACKEND", ""),
+        )
+        servers = self._servers = EmbeddedServers(self._folder)
+        servers.ports.keep("web", self._chosen.port)
+        servers.ports.keep("flower", self._chosen.flower_port)
+        places = Places(
+            host=self._chosen.host, port=self._chosen.port, flower_port=self._chosen.flower_port,
+            gateway_port=servers.ports.choose("gateway"), carrier_port=servers.ports.choose("carrier"),
+        )  # fmt: skip
+        self._record.addresses = places.addresses()
+        servers.start(tied=True)
+        environment = {**servers.environment(), RUN_ID: self._record.run_id}
+        processes = self._processes = Processes(environment, self._write_record)
+        say("starting the payment gateway, the carrier and Flower")
+        processes.start(services(places, servers.credentials.flower_password))
+        say("preparing the tables, the catalog and the admin account")
+        prepared = prepare(
+            environment, servers.credentials.admin_password, while_waiting=lambda: processes.tend(0.1)
+        )
+        say("starting the web server and the workers")
+        processes.start(application(places, self._folder))
+        self._wait_until_ready()
+        self._greet(prepared)
+
+    def _wait_until_ready(self) -> None:
+        processes = self._processes_()
+        deadline = time.monotonic() + _READY_WITHIN
+        while missing := processes.not_ready():
+            if time.monotonic() > deadline:
+                processes.tell(
+                    f"still not ready: {', '.join(missing)}; its lines above say why. The rest runs."
+                )
+                break
+            processes.tend(0.1)
+        self._record.state = "running"
+        self._write_record()
+
+    def _greet(self, prepared: Prepared) -> None:
+        servers = self._servers_()
+        addresses = self._record.addresses
+        flower = servers.credentials.flower_password
+        lines = [
+            "",
+            f"Orderly is ready ({time.monotonic() - self._began:.1f} s). Ctrl-C stops everything.",
+            "",
+            f"  Storefront  {addresses['storefront']}",
+            f"  Admin       {addresses['admin']:<36} {prepared.login}",
+            f"  API docs    {addresses['api_docs']}",
+            f"  Flower      {addresses['flower']:<36} admin / {flower}",
+            "",
+            f"  Passwords are kept in {self._folder.secrets}, for its owner's eyes only.",
+            "",
+        ]
+        print("\n".join(lines), flush=True)  # noqa: T201 - what the command is asked for
+
+    def _revive_servers(self) -> None:
+        for server in self._servers_().all:
+            if not server.is_running():
+                self._processes_().tell(f"{server.role} ended; starting it again")
+                self._servers_().start(tied=True)
+                self._write_record()
+
+    def _write_record(self) -> None:
+        own = os.getpid()
+        known = [ProcessRecord("supervisor", "up", own, started_at(own) or 0.0)]
+        if self._servers is not None:
+            for server in self._servers.all:
+                if (pid := server.pid) is not None:
+                    known.append(ProcessRecord(server.role, server.role, pid, started_at(pid) or 0.0))
+        if self._processes is not None:
+            known += self._processes.records()
+        self._record.processes = known
+        write_record(self._folder, self._record)
+
+    def _stop(self) -> None:
+        # A second Ctrl-C would leave processes behind; what follows is bounded in time by itself.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        say("stopping")
+        self._record.state = "stopping"
+        if self._processes is not None:
+            self._processes.stop(seconds=_STOP_WITHIN)
+        end_leftovers(self._record.run_id, seconds=0)
+        if self._servers is not None:
+            self._servers.stop()
+        self._record.processes = []
+        self._record.state = "stopped"
+        write_record(self._folder, self._record)
+        say("stopped; the data is kept for the next `up`")
+
+    def _processes_(self) -> Processes:
+        assert self._processes is not None  # noqa: S101 - made by _start
+        return self._processes
+
+    def _servers_(self) -> EmbeddedServers:
+        assert self._servers is not None  # noqa: S101 - made by _start
+        return self._servers
+
+
+def _refuse_taken_port(host: str, port: int, *, option: str) -> None:
+    if not is_free(host, port):
+        variable = "ORDERLY_" + option.strip("-").replace("-", "_").upper()
+        raise Refusal(
+            f"port {port} is taken by {who_listens(port)}. Choose another one: "
+            f"python3 manage.py up {option} {port + 1} (or set {variable})."
+        )
+
+
+def _already_runs(folder: DataFolder) -> str:
+    record = read_record(folder)
+    process = record.processes[0].pid if record and record.processes else "unknown"
+    address = f" at {record.addresses['storefront']}" if record and record.addresses else ""
+    return (
+        f"Orderly already runs on {folder.root} (process {process}){address}. Stop it with Ctrl-C there or with "
+        "`python3 manage.py down`, or run a second one beside it: "
+        "python3 manage.py up --data-dir FOLDER --port 8001 --flower-port 5556"
+    )

@@ -1,0 +1,162 @@
+"""`manage.py saga ...`: look at sagas, draw their definitions, and decide about them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from orchestration.core.states import SagaState
+from orchestration.errors import SagaError
+from orchestration.lookup import saga_called
+from orchestration.models import Saga
+from orchestration.replaying import compare_with_history
+from orchestration.services import cancel_saga, pause_saga, resume_saga, retry_step
+from orchestration.snapshot import reading
+from orchestration.terminal.drawing import drawing
+from orchestration.terminal.facts import everything, listing, summary
+from orchestration.terminal.pages import console_for, list_page, saga_page
+from orchestration.terminal.words import harmless
+
+REF = "saga id, reference (such as an order number) or business key"
+
+
+class Command(BaseCommand):
+    """With --json one object is last on stdout. Exit status: 0, or 1 with the reason on stderr."""
+
+    help = "Look at sagas, draw their definitions, and decide about them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+
+        def command(
+            name: str, told: str, act: Callable[[dict[str, Any]], None], *, ref: bool = True
+        ) -> CommandParser:
+            added: CommandParser = commands.add_parser(name, help=told)
+            added.set_defaults(act=act)
+            if ref:
+                added.add_argument("ref", metavar="REF", help=REF)
+            if name != "graph":
+                added.add_argument("--json", action="store_true", help="print one JSON object")
+            return added
+
+        listed = command("list", "the newest sagas", self._list, ref=False)
+        listed.add_argument("--state", choices=[state.value for state in SagaState], metavar="STATE")
+        listed.add_argument("--definition", metavar="NAME")
+        listed.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many (50)")
+        command("show", "one saga and all that happened to it", self._show)
+        command("replay", "rebuild a saga from its history and compare", self._replay)
+        graph = command("graph", "draw a definition", self._graph, ref=False)
+        graph.add_argument("definition", metavar="DEFINITION", help="its name, or name@version")
+        graph.add_argument("--format", choices=["mermaid", "svg", "json"], default="mermaid")
+        graph.add_argument("--saga", metavar="REF", help="colour the steps as they stand in this saga")
+        graph.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of stdout")
+        retried = command("retry", "have a step that was given up tried again", self._retry)
+        retried.add_argument("step", metavar="STEP")
+        way = retried.add_mutually_exclusive_group()
+        way.add_argument("--undo", dest="direction", action="store_const", const="undo", default="forward")
+        way.add_argument("--after-undo", dest="direction", action="store_const", const="after_undo")
+        decisions = [retried, command("cancel", "stop a saga and have it undone", self._cancel)]
+        for decision in decisions:
+            decision.add_argument("--reason", required=True, help="why; kept in the history")
+        decisions.append(command("pause", "hold a saga where it is", self._pause))
+        decisions.append(command("resume", "let a paused saga go on", self._resume))
+        for decision in decisions:
+            decision.add_argument(
+                "--by", default=_who(), metavar="NAME", help="who decides; kept in the history"
+            )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            options["act"](options)
+        except SagaError as error:
+            raise CommandError(str(error), returncode=1) from error
+        finally:
+            self.stdout.flush()
+
+    def _list(self, options: dict[str, Any]) -> None:
+        with reading():
+            found = listing(state=options["state"], definition=options["definition"], limit=options["limit"])
+        self._answer(options, found, list_page(found))
+
+    def _show(self, options: dict[str, Any]) -> None:
+        with reading():
+            facts = everything(saga_called(options["ref"]))
+        self._answer(options, facts, *saga_page(facts))
+
+    def _replay(self, options: dict[str, Any]) -> None:
+        with reading():
+            saga = saga_called(options["ref"])
+            compared = compare_with_history(saga.id)
+        facts = {
+            "id": str(saga.id),
+            "entries": compared.rebuilt.entries,
+            "state": compared.rebuilt.state,
+            "ok": not compared.differences,
+            "differences": compared.differences,
+        }
+        told = f"{compared.rebuilt.entries} entries lead to {compared.rebuilt.state}"
+        wrong = "".join(f"\n  {harmless(difference)}" for difference in compared.differences)
+        self._answer(options, facts, f"{told}{':' + wrong if wrong else ', as the rows say.'}")
+        if wrong:
+            raise CommandError(f"the history of {saga} does not lead to its rows", returncode=1)
+
+    def _graph(self, options: dict[str, Any]) -> None:
+        drawn = drawing(options["definition"], format=options["format"], ref=options["saga"])
+        if options["out"] is None:
+            self.stdout.write(drawn, ending="")
+            return
+        try:
+            options["out"].write_text(drawn, encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"cannot write {options['out']}: {error.strerror}", returncode=1) from None
+        self.stderr.write(f"written to {options['out']}", lambda text: text)
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        self._decide(options, cancel_saga, reason=options["reason"])
+
+    def _retry(self, options: dict[str, Any]) -> None:
+        self._decide(
+            options,
+            retry_step,
+            step=options["step"],
+            direction=options["direction"],
+            reason=options["reason"],
+        )
+
+    def _pause(self, options: dict[str, Any]) -> None:
+        self._decide(options, pause_saga)
+
+    def _resume(self, options: dict[str, Any]) -> None:
+        self._decide(options, resume_saga)
+
+    def _decide(self, options: dict[str, Any], service: Callable[..., Saga], **arguments: Any) -> None:
+        found = saga_called(options["ref"])
+        service(saga_id=found.id, by=options["by"], **arguments)
+        saga = Saga.objects.get(id=found.id)
+        paused = ", paused" if saga.paused else ""
+        self._answer(options, summary(saga), harmless(f"{options['subcommand']}: {saga}{paused}"))
+
+    def _answer(self, options: dict[str, Any], facts: dict[str, Any], *page: Any) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps(facts, ensure_ascii=False))
+        else:
+            console_for(self.stdout).print(*page, sep="\n", markup=False)
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
+def _who() -> str:
+    """Who sits at the terminal, as the history keeps it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"

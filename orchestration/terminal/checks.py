@@ -1,0 +1,55 @@
+"""The report of `manage.py verify`: a table for people, an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from orchestration.terminal.words import harmless
+from orchestration.verification import CheckResult
+
+SHOWN = 10
+"""Violations printed per check; the JSON has them all."""
+
+
+def report(results: Sequence[CheckResult]) -> dict[str, Any]:
+    """All results as one JSON object."""
+    checks = [{"name": r.name, "checked": r.checked, "violations": r.violations} for r in results]
+    return {"ok": all(result.ok for result in results), "checks": checks}
+
+
+def report_page(results: Sequence[CheckResult]) -> Iterator[RenderableType]:
+    """A table of all checks, and below it what is out of place."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column("must be true", overflow="fold")
+    table.add_column("looked at", justify="right")
+    table.add_column("out of place", justify="right")
+    for result in results:
+        table.add_row(
+            Text("✓", style="green") if result.ok else Text("✗", style="bold red"),
+            Text(result.name),
+            Text(str(result.checked), style="" if result.checked else "bright_black"),
+            Text(str(len(result.violations) or ""), style="bold red"),
+        )
+    yield table
+    for result in results:
+        if not result.ok:
+            yield Text(result.name, style="bold red")
+            lines = [harmless(violation) for violation in result.violations[:SHOWN]]
+            if len(result.violations) > SHOWN:
+                lines.append(f"and {len(result.violations) - SHOWN} more")
+            yield Padding(Text("\n".join(lines)), (0, 0, 1, 2))
+    wrong = sum(not result.ok for result in results)
+    verdict = (
+        f"{wrong} of {len(results)} checks found something out of place."
+        if wrong
+        else f"All {len(results)} checks: everything is in place."
+    )
+    yield Text(verdict, style="bold red" if wrong else "bold green")

@@ -1,0 +1,62 @@
+"""The drawing `saga graph` prints: of a definition, or of a definition as one saga has gone through it."""
+
+from __future__ import annotations
+
+import json
+
+from orchestration.core import registry
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.drawing.words import UNDO_MARK
+from orchestration.core.mermaid import mermaid
+from orchestration.core.svg import svg
+from orchestration.errors import SagaError, UnknownDefinition
+from orchestration.lookup import saga_called
+from orchestration.models import Saga, SagaStep
+
+
+class OtherDefinition(SagaError):
+    """The saga whose states were asked for runs another flow."""
+
+
+def drawing(called: str, *, format: str, ref: str | None = None) -> str:
+    """A definition as `mermaid`, `svg` or `json`.
+
+    Args:
+        called: name of the definition (its newest version), or `name@version`.
+        format: one of the three.
+        ref: a saga whose steps' states are shown.
+
+    Raises:
+        UnknownDefinition, SagaNotFound, AmbiguousReference, OtherDefinition: the message says what to do.
+    """
+    definition = definition_called(called)
+    states = {}
+    if ref is not None:
+        saga = saga_called(ref)
+        if saga.definition != definition.name:
+            raise OtherDefinition(f"{saga} runs {saga.definition}@{saga.version}, not {definition}")
+        definition = registry.find(saga.definition, saga.version)
+        states = states_of(saga)
+    if format == "json":
+        return json.dumps(definition.export(), indent=2, ensure_ascii=False) + "\n"
+    return svg(definition, states) if format == "svg" else mermaid(definition, states)
+
+
+def definition_called(called: str) -> SagaDefinition:
+    """The newest version of a definition, or the one named by `name@version`.
+
+    Raises:
+        UnknownDefinition: there is none.
+    """
+    name, _, version = called.partition("@")
+    if not version:
+        return registry.latest(name)
+    if not version.isdigit():
+        raise UnknownDefinition(f"{called!r}: write a version as a number, for example {name}@1")
+    return registry.find(name, int(version))
+
+
+def states_of(saga: Saga) -> dict[str, str]:
+    """States of a saga's steps, as drawings take them."""
+    rows = SagaStep.objects.filter(saga=saga).order_by("generation")
+    return {row.name + (UNDO_MARK if row.direction == "undo" else ""): row.state for row in rows}

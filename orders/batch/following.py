@@ -1,0 +1,86 @@
+"""Following orders by looking at their rows, until each has ended or rests. Looks only; changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from orchestration.models import Saga, SagaStep
+from orders.models import Order
+from orders.sagas import FULFIL_ORDER
+
+LOOK_FIRST_AFTER, LOOK_LEAST_EVERY = 0.005, 0.1
+"""Seconds between two looks: short at first, because a step takes milliseconds, then sparing."""
+
+QUIET_FOR = 20.0
+"""Seconds without any change after which we ask whether a worker is still there."""
+
+DECIDED = ("done", "rejected", "failed", "absent")
+ENDED = ("completed", "compensated", "failed", "cancelled", "undo_failed")
+STUCK = "stuck"
+"""Neither ended nor resting: an undo failed, and a person must decide."""
+
+
+class WorkersGone(Exception):
+    """Nothing moves, and no worker answers."""
+
+
+def stock_is_decided(order_id: UUID) -> bool:
+    """Whether the warehouse has said yes, no or later for an order, or its saga has ended."""
+    sagas = Saga.objects.filter(definition=FULFIL_ORDER, business_key=str(order_id))
+    if sagas.filter(state__in=ENDED).exists():
+        return True
+    return SagaStep.objects.filter(
+        saga__in=sagas, name="shipping.reserve_stock", direction="forward", state__in=DECIDED
+    ).exists()
+
+
+def endings_of(order_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """For each order that has ended or rests: shipped, backordered, cancelled, or stuck. Others are left out."""
+    keys = {str(order_id): order_id for order_id in order_ids}
+    sagas = Saga.objects.filter(definition=FULFIL_ORDER, business_key__in=keys)
+    ended = dict(sagas.filter(state__in=ENDED).values_list("business_key", "state"))
+    resting = SagaStep.objects.filter(
+        saga__in=sagas.filter(state="waiting"), name="shipping.stock_reserved", state="waiting"
+    ).values_list("saga__business_key", flat=True)
+    endings = {keys[key]: "backordered" for key in resting}
+    for key, state in ended.items():
+        if state == "undo_failed":
+            endings[keys[key]] = STUCK
+    settled = [keys[key] for key, state in ended.items() if state != "undo_failed"]
+    endings.update(Order.objects.filter(pk__in=settled).values_list("pk", "status"))
+    return endings
+
+
+def signs_of_life(order_ids: Iterable[UUID]) -> int:
+    """A number that changes whenever one of these orders gets on."""
+    keys = [str(order_id) for order_id in order_ids]
+    finished = SagaStep.objects.filter(
+        saga__definition=FULFIL_ORDER, saga__business_key__in=keys, state__in=(*DECIDED, "not_needed")
+    )
+    return finished.count()
+
+
+def wait_until(
+    is_done: Callable[[], bool], *, progress: Callable[[], int], missing_workers: Callable[[], str | None]
+) -> None:
+    """Look again and again until `is_done`.
+
+    Raises:
+        WorkersGone: `progress` has not changed for `QUIET_FOR` seconds and no worker answers.
+    """
+    pause, seen, changed_at = LOOK_FIRST_AFTER, -1, time.monotonic()
+    while not is_done():
+        time.sleep(pause)
+        pause = min(pause * 1.5, LOOK_LEAST_EVERY)
+        now = time.monotonic()
+        if now - changed_at < QUIET_FOR / 10:
+            continue
+        # Counted rarely: it is a heavier query than the question itself.
+        if (moved := progress()) != seen:
+            seen, changed_at = moved, now
+        elif now - changed_at >= QUIET_FOR:
+            if (why := missing_workers()) is not None:
+                raise WorkersGone(f"nothing has moved for {QUIET_FOR:.0f} seconds: {why}")
+            changed_at = now

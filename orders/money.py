@@ -1,0 +1,56 @@
+"""Money is a whole number of a currency's minor units; decimals exist only at the borders, and never as floats. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+MINOR_DIGITS = {
+    "BHD": 3,
+    "CLP": 0,
+    "ISK": 0,
+    "JOD": 3,
+    "JPY": 0,
+    "KRW": 0,
+    "KWD": 3,
+    "OMR": 3,
+    "TND": 3,
+    "VND": 0,
+}
+"""Digits of the minor unit (ISO 4217) where they are not two."""
+
+HIGHEST_MINOR = 1_000_000_000
+"""Of one price: ten million in a currency of cents. With 100 lines of 10,000 a total stays exact for JSON readers."""
+
+
+def to_minor_units(price: object, currency: str) -> int:
+    """A decimal price in minor units, exactly.
+
+    Raises:
+        ValueError: not a decimal number, negative, too high, or finer than the currency's minor unit.
+    """
+    if isinstance(price, bool) or not isinstance(price, str | int | Decimal):
+        raise ValueError('must be a decimal number such as "18.00"')
+    digits = MINOR_DIGITS.get(currency, 2)
+    try:
+        amount = Decimal(price)
+    except InvalidOperation:
+        raise ValueError('must be a decimal number such as "18.00"') from None
+    if not amount.is_finite() or amount < 0 or amount > Decimal(HIGHEST_MINOR).scaleb(-digits):
+        raise ValueError(f"must be from 0 to {Decimal(HIGHEST_MINOR).scaleb(-digits):f}")
+    # In whole numbers: decimal arithmetic would round a long fraction to its context's precision first.
+    _, figures, exponent = amount.as_tuple()
+    whole = int("".join(map(str, figures)))
+    shift = int(exponent) + digits
+    if whole == 0 or shift >= 0:
+        return int(whole * 10 ** max(shift, 0)) if whole else 0
+    if shift < -len(figures) or whole % 10**-shift:
+        raise ValueError(
+            f"has more than {digits} decimals, and {currency} has no coin that small; round it yourself"
+        )
+    return int(whole // 10**-shift)
+
+
+def format_minor(minor: int, currency: str) -> str:
+    """An amount for people, e.g. `1,234.50 USD`."""
+    digits = MINOR_DIGITS.get(currency, 2)
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"

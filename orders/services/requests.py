@@ -1,0 +1,142 @@
+"""The request to place an order: which fields there are and what each may hold.
+
+Strict where it matters: a quantity is a whole number and nothing that merely looks like one, an unknown field is an
+error, and a price is never taken from the client (fields that carry one are dropped before anything reads them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from datetime import date
+from typing import Annotated, Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import validate_email
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from orders.models.order import MOST_PER_LINE
+
+MOST_LINES = 100
+
+PRICE_FIELDS = frozenset(
+    {
+        "price",
+        "price_minor",
+        "unit_price",
+        "unit_price_minor",
+        "line_total",
+        "line_total_minor",
+        "total",
+        "total_minor",
+    }
+)
+"""Sent by shops that show a price; dropped, because only our catalog decides what something costs."""
+
+
+def _without_control_characters(text: str) -> str:
+    # NUL cannot be stored by PostgreSQL, and a line break in a name could forge an e-mail header or a log line.
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("control characters")
+    return text
+
+
+def _email(text: str) -> str:
+    try:
+        validate_email(text)
+    except DjangoValidationError as error:
+        raise ValueError("e-mail") from error
+    return text
+
+
+def _none_if_blank(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _without_prices(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: content for name, content in value.items() if name not in PRICE_FIELDS}
+    return value
+
+
+def _text(most: int) -> Any:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=most)
+
+
+Plain = AfterValidator(_without_control_characters)
+Name = Annotated[str, _text(200), Plain]
+Short = Annotated[str, _text(100), Plain]
+MaybeShort = Annotated[Short | None, BeforeValidator(_none_if_blank)]
+Sku = Annotated[str, _text(64), Plain]
+Email = Annotated[str, _text(254), AfterValidator(_email)]
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+CardToken = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{2,63}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Quantity = Annotated[int, Field(ge=1, le=MOST_PER_LINE, strict=True)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Customer(_Closed):
+    """Who orders."""
+
+    name: Name
+    email: Email
+    code: MaybeShort = None
+    contact: MaybeShort = None
+
+
+class Address(_Closed):
+    """Where to send it."""
+
+    name: Name
+    line1: Name
+    city: Short
+    region: MaybeShort = None
+    postal_code: MaybeShort = None
+    country: Short
+
+
+class Line(_Closed):
+    """So many of one product. A price sent with it is ignored."""
+
+    sku: Sku
+    quantity: Quantity
+
+    _ignore_prices = model_validator(mode="before")(_without_prices)
+
+
+class PlaceOrder(_Closed):
+    """An order to be placed. Prices come from the catalog; a price or total sent with it is ignored."""
+
+    reference: Reference | None = None
+    """Your own number for it, unique over all orders; one is made when you send none."""
+    customer: Customer
+    ship_to: Address
+    carrier: MaybeShort = None
+    card: CardToken
+    """The payment provider's token for the card, e.g. `card_ok`; never a card number."""
+    currency: Currency | None = None
+    """When given, the order is refused unless our prices are in this currency."""
+    required_by: date | None = None
+    placed_at: date | None = None
+    """Accepted from older data and not used: our clock decides when an order was placed."""
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=MOST_LINES)]
+
+    _ignore_prices = model_validator(mode="before")(_without_prices)
+
+    def content_hash(self) -> str:
+        """SHA-256 of what was asked for. Layout, order of fields and ignored fields do not count."""
+        content = self.model_dump(mode="json", exclude={"placed_at"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The shipping participant: the warehouse (stock, reservations) and the parcels handed to a carrier."""

@@ -1,0 +1,63 @@
+"""`restock SKU QTY`, `restock --all QTY`, `restock --to-fill`: take a delivery into the warehouse.
+
+People read stderr; the last line of stdout is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from shipping.models import Stock
+from shipping.restocking import UnknownProduct, restock_products
+
+
+class Command(BaseCommand):
+    """Take a delivery into the warehouse, and serve those who wait."""
+
+    help = "Add stock and allocate it to back-ordered orders, oldest first."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("sku", nargs="?", help="the product, e.g. NW-11")
+        parser.add_argument("quantity", nargs="?", type=int, help="units to add; with --all for each product")
+        parser.add_argument("--all", action="store_true", help="add to every product in the warehouse")
+        parser.add_argument(
+            "--to-fill", action="store_true", help="add what is missing for every waiting order"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        units = self._units(**options)
+        try:
+            done = restock_products(units=units, to_fill=options["to_fill"])
+        except (UnknownProduct, ValueError) as error:
+            raise CommandError(f"{error}. Nothing was added.") from error
+        self.stderr.write(
+            f"{sum(done.units.values())} units of {len(done.units)} products came in;"
+            f" {len(done.allocated)} orders got their stock, {done.waiting} still wait."
+        )
+        self.stdout.write(
+            json.dumps(
+                {
+                    "units": done.units,
+                    "allocated": [str(order_id) for order_id in done.allocated],
+                    "waiting": done.waiting,
+                }
+            )
+        )
+
+    def _units(self, *, sku: str | None, quantity: int | None, **options: Any) -> dict[str, int]:
+        if options["all"] and sku is not None and quantity is None:
+            # `restock --all 50`: the only word is the quantity.
+            if not sku.isdecimal():
+                raise CommandError(f"--all takes a number of units, not {sku!r}.")
+            return dict.fromkeys(Stock.objects.values_list("sku", flat=True), int(sku))
+        if not options["all"] and sku is not None and quantity is not None:
+            return {sku: quantity}
+        if not options["all"] and sku is None and options["to_fill"]:
+            return {}
+        raise CommandError(
+            "Say what comes in: `restock SKU QTY`, `restock --all QTY` or `restock --to-fill`."
+        )

@@ -1,0 +1,105 @@
+"""The carrier's webhook. Nothing is believed before its signature is verified on the raw bytes.
+
+| answer | when                                                        | the carrier then |
+|--------|-------------------------------------------------------------|------------------|
+| 200    | recorded, or known already, or of a type we do not need     | is done          |
+| 400    | signed, but not what a dispatch looks like                  | tries again      |
+| 401    | not verified; always the same words                         | tries again      |
+| 404    | no such label (yet)                                         | tries again      |
+| 409    | the order holds no stock that could have left               | tries again      |
+| 413    | more than 64 KiB                                            | tries again      |
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from shipping import conf
+from shipping.dispatching import Outcome, record_dispatch
+from shipping.models import Reservation
+from shipping.standard_webhooks import NotVerified, verify
+from shipping.strict_json import read_object
+
+MAX_BODY_BYTES = 64 * 1024
+"""The carrier's own messages have some 200 bytes."""
+
+
+class DispatchNews(BaseModel):
+    """The body of the webhook."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    type: Literal["dispatched"]
+    label_id: Annotated[str, Field(min_length=1, max_length=64)]
+    order_id: UUID
+    at: AwareDatetime
+
+
+@csrf_exempt  # no browser and no cookie: the signature says who calls
+@require_POST
+def carrier_webhook(request: HttpRequest) -> HttpResponse:
+    """Take news of a parcel from the carrier."""
+    body = _body(request)
+    if body is None:
+        return _problem(413, "At most 64 KiB.")
+    event_id = request.headers.get("webhook-id", "")
+    try:
+        verify(
+            secrets=conf.carrier_secrets(),
+            event_id=event_id,
+            timestamp=request.headers.get("webhook-timestamp", ""),
+            signatures=request.headers.get("webhook-signature", ""),
+            body=body,
+            now=time.time(),
+        )
+    except NotVerified:
+        return _problem(401, "Not verified.")
+    try:
+        values = read_object(body)
+        if values.get("type") != "dispatched":
+            return JsonResponse({"status": "ignored"})
+        news = DispatchNews.model_validate(values)
+    except (ValidationError, ValueError):
+        return _problem(400, "This is not the news of a dispatch.")
+    if news.id != event_id:
+        return _problem(400, "The id in the body is not the id in the header.")
+    return _recorded(news)
+
+
+def _recorded(news: DispatchNews) -> HttpResponse:
+    try:
+        outcome = record_dispatch(
+            event_id=news.id, label_id=news.label_id, order_id=news.order_id, at=news.at
+        )
+    except Reservation.DoesNotExist:
+        return _problem(409, "The order holds no stock.")
+    if outcome is Outcome.NO_SUCH_LABEL:
+        return _problem(404, "No such label.")
+    return JsonResponse({"status": outcome.value})
+
+
+def _body(request: HttpRequest) -> bytes | None:
+    """The raw body; None when it is too large. What is announced as too large is not read at all."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        return None
+    try:
+        body = request.read(MAX_BODY_BYTES + 1)
+    except (UnreadablePostError, RawPostDataException):
+        return b""
+    return body if len(body) <= MAX_BODY_BYTES else None
+
+
+def _problem(status: int, detail: str) -> HttpResponse:
+    return JsonResponse(
+        {"status": status, "detail": detail}, status=status, content_type="application/problem+json"
+    )

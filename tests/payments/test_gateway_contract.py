@@ -1,0 +1,251 @@
+"""What every gateway adapter must do: the same tests over the one in memory and the one over HTTP to a real process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from orchestration import OutcomeUnknown, StepRejected
+from payments.cards import CARDS
+from payments.gateway import Effect, Gateway
+
+
+def authorized(gateway: Gateway, card: str = "card_ok", key: str | None = None, amount: int = 500) -> Effect:
+    return gateway.authorize(
+        key=key or str(uuid4()), order_id=str(uuid4()), amount_minor=amount, currency="USD", card=card
+    )
+
+
+def captured(gateway: Gateway, card: str = "card_ok", amount: int = 500) -> Effect:
+    held = authorized(gateway, card, amount=amount)
+    return gateway.capture(key=str(uuid4()), authorization_id=held.id, amount_minor=amount, currency="USD")
+
+
+def refund(gateway: Gateway, taken: Effect, amount: int, key: str | None = None) -> Effect:
+    return gateway.refund(key=key or str(uuid4()), capture_id=taken.id, amount_minor=amount, currency="USD")
+
+
+def repeated(gateway: Gateway, key: str, card: str) -> Callable[[], Effect]:
+    order_id = str(uuid4())
+    return lambda: gateway.authorize(key=key, order_id=order_id, amount_minor=500, currency="USD", card=card)
+
+
+def test_money_is_held_then_taken_then_given_back(any_gateway: Gateway) -> None:
+    held = authorized(any_gateway)
+    assert (held.kind, held.amount_minor, held.currency) == ("authorization", 500, "USD")
+    assert any_gateway.authorization_state(held.id) == "authorized"
+    taken = any_gateway.capture(key=str(uuid4()), authorization_id=held.id, amount_minor=500, currency="USD")
+    assert (taken.kind, taken.authorization_id, taken.order_id) == ("capture", held.id, held.order_id)
+    assert any_gateway.authorization_state(held.id) == "captured"
+    given_back = refund(any_gateway, taken, 500)
+    assert (given_back.kind, given_back.amount_minor) == ("refund", 500)
+
+
+def test_the_same_request_under_the_same_key_has_one_effect(any_gateway: Gateway) -> None:
+    key = f"{uuid4()}/payments.authorize/forward/1"
+    again = repeated(any_gateway, key, "card_ok")
+    first = again()
+    assert again() == first
+    assert any_gateway.find(key) == first
+
+
+def test_another_request_under_the_same_key_is_never_taken_for_the_first(any_gateway: Gateway) -> None:
+    key = str(uuid4())
+    first = authorized(any_gateway, key=key)
+    with pytest.raises(OutcomeUnknown) as error:
+        authorized(any_gateway, key=key, amount=501)
+    assert error.value.code == "idempotency_key_reused"
+    assert any_gateway.find(key) == first
+
+
+@pytest.mark.parametrize(
+    ("card", "code"), [("card_declined", "card_declined"), ("card_insufficient_funds", "insufficient_funds")]
+)
+def test_a_decline_is_a_definite_no_and_stays_one(any_gateway: Gateway, card: str, code: str) -> None:
+    key = str(uuid4())
+    again = repeated(any_gateway, key, card)
+    for _ in range(2):
+        with pytest.raises(StepRejected) as error:
+            again()
+        assert error.value.code == code
+    assert any_gateway.find(key) is None
+
+
+def test_an_unknown_card_is_refused(any_gateway: Gateway) -> None:
+    with pytest.raises(StepRejected) as error:
+        authorized(any_gateway, "4111111111111111")
+    assert error.value.code == "unknown_card"
+
+
+@pytest.mark.parametrize("card", ["card_charge_then_timeout", "card_error_after_charge"])
+def test_money_held_without_an_answer_is_found_by_key_and_not_held_twice(
+    any_gateway: Gateway, card: str
+) -> None:
+    key = str(uuid4())
+    again = repeated(any_gateway, key, card)
+    with pytest.raises(OutcomeUnknown):
+        again()
+    found = any_gateway.find(key)
+    assert found is not None
+    assert again() == found
+
+
+@pytest.mark.parametrize("card", ["card_charge_then_timeout", "card_error_after_charge"])
+def test_money_taken_without_an_answer_is_found_by_key_and_not_taken_twice(
+    any_gateway: Gateway, card: str
+) -> None:
+    key, hold_key = str(uuid4()), str(uuid4())
+    with pytest.raises(OutcomeUnknown):
+        authorized(any_gateway, card, key=hold_key)
+    held = any_gateway.find(hold_key)
+    assert held is not None
+
+    def capture() -> Effect:
+        return any_gateway.capture(key=key, authorization_id=held.id, amount_minor=500, currency="USD")
+
+    with pytest.raises(OutcomeUnknown):
+        capture()
+    found = any_gateway.find(key)
+    assert found is not None
+    assert found.kind == "capture"
+    assert capture() == found
+
+
+def test_a_gateway_that_is_down_for_two_calls_does_nothing_in_them(any_gateway: Gateway) -> None:
+    key = str(uuid4())
+    again = repeated(any_gateway, key, "card_server_error")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            again()
+        assert any_gateway.find(key) is None
+    assert again() == any_gateway.find(key)
+
+
+def test_a_gateway_that_stays_down_never_holds_money(any_gateway: Gateway) -> None:
+    key = str(uuid4())
+    again = repeated(any_gateway, key, "card_always_error")
+    for _ in range(4):
+        with pytest.raises(OutcomeUnknown):
+            again()
+    assert any_gateway.find(key) is None
+
+
+def test_a_capture_may_be_declined(any_gateway: Gateway) -> None:
+    held = authorized(any_gateway, "card_capture_declined")
+    with pytest.raises(StepRejected) as error:
+        any_gateway.capture(key=str(uuid4()), authorization_id=held.id, amount_minor=500, currency="USD")
+    assert error.value.code == "card_declined"
+    assert any_gateway.authorization_state(held.id) == "authorized"
+
+
+def test_a_refund_may_be_refused_for_good(any_gateway: Gateway) -> None:
+    taken = captured(any_gateway, "card_refund_refused")
+    with pytest.raises(StepRejected) as error:
+        refund(any_gateway, taken, 500)
+    assert error.value.code == "refund_refused"
+
+
+def test_a_cancelled_key_holds_nothing_from_then_on(any_gateway: Gateway) -> None:
+    key = str(uuid4())
+    assert any_gateway.refuse(key) is None
+    with pytest.raises(StepRejected) as error:
+        authorized(any_gateway, key=key)
+    assert error.value.code == "key_cancelled"
+    assert any_gateway.find(key) is None
+
+
+def test_cancelling_a_key_too_late_says_what_was_done(any_gateway: Gateway) -> None:
+    key = str(uuid4())
+    held = authorized(any_gateway, key=key)
+    assert any_gateway.refuse(key) == held
+    assert any_gateway.refuse(key) == held
+
+
+def test_an_authorization_is_captured_once(any_gateway: Gateway) -> None:
+    taken = captured(any_gateway)
+    with pytest.raises(StepRejected) as error:
+        any_gateway.capture(
+            key=str(uuid4()), authorization_id=taken.authorization_id, amount_minor=1, currency="USD"
+        )
+    assert error.value.code == "already_captured"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "code"), [(501, "USD", "amount_too_large"), (500, "EUR", "currency_mismatch")]
+)
+def test_a_capture_stays_within_what_is_held(
+    any_gateway: Gateway, amount: int, currency: str, code: str
+) -> None:
+    held = authorized(any_gateway)
+    with pytest.raises(StepRejected) as error:
+        any_gateway.capture(
+            key=str(uuid4()), authorization_id=held.id, amount_minor=amount, currency=currency
+        )
+    assert error.value.code == code
+    assert any_gateway.authorization_state(held.id) == "authorized"
+
+
+def test_refunds_never_exceed_what_was_captured(any_gateway: Gateway) -> None:
+    taken = captured(any_gateway)
+    refund(any_gateway, taken, 300)
+    with pytest.raises(StepRejected) as too_much:
+        refund(any_gateway, taken, 201)
+    assert too_much.value.code == "amount_too_large"
+    refund(any_gateway, taken, 200)
+    with pytest.raises(StepRejected) as nothing_left:
+        refund(any_gateway, taken, 1)
+    assert nothing_left.value.code == "already_refunded"
+
+
+def test_a_voided_authorization_is_never_captured(any_gateway: Gateway) -> None:
+    held = authorized(any_gateway)
+    key = str(uuid4())
+    first = any_gateway.void(key=key, authorization_id=held.id)
+    assert any_gateway.void(key=key, authorization_id=held.id) == first
+    with pytest.raises(StepRejected) as error:
+        any_gateway.capture(key=str(uuid4()), authorization_id=held.id, amount_minor=500, currency="USD")
+    assert error.value.code == "already_voided"
+
+
+def test_a_void_says_why_there_is_nothing_to_void(any_gateway: Gateway) -> None:
+    def refused(authorization_id: str) -> str:
+        with pytest.raises(StepRejected) as error:
+            any_gateway.void(key=str(uuid4()), authorization_id=authorization_id)
+        return error.value.code
+
+    taken = captured(any_gateway)
+    assert refused(taken.authorization_id) == "already_captured"
+    refund(any_gateway, taken, 500)
+    assert refused(taken.authorization_id) == "already_refunded"
+    assert refused("auth_none") == "not_found"
+
+
+def test_an_expired_authorization_is_neither_captured_nor_voided(any_forgetful_gateway: Gateway) -> None:
+    held = authorized(any_forgetful_gateway)
+    assert any_forgetful_gateway.authorization_state(held.id) == "expired"
+    with pytest.raises(StepRejected) as capture:
+        any_forgetful_gateway.capture(
+            key=str(uuid4()), authorization_id=held.id, amount_minor=500, currency="USD"
+        )
+    assert capture.value.code == "authorization_expired"
+    with pytest.raises(StepRejected) as void:
+        any_forgetful_gateway.void(key=str(uuid4()), authorization_id=held.id)
+    assert void.value.code == "authorization_expired"
+
+
+def test_every_card_says_what_it_does() -> None:
+    assert set(CARDS) == {
+        "card_ok",
+        "card_declined",
+        "card_insufficient_funds",
+        "card_charge_then_timeout",
+        "card_server_error",
+        "card_error_after_charge",
+        "card_always_error",
+        "card_slow",
+        "card_capture_declined",
+        "card_refund_refused",
+    }
+    assert all(card.sentence.endswith(".") for card in CARDS.values())

@@ -1,0 +1,103 @@
+"""The suite's own pytest plugin, loaded with `-p` before any settings are: servers for the tests, and which tests run.
+
+Servers are embedded ones on a folder that is thrown away, unless `--broker` or `--database` name others; they stop with the
+run, also when it is killed. Tests a flag has not asked for are deselected, never skipped: a skip would look like a promise kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import pytest
+
+from config.boot.paths import DataFolder
+from config.servers.embedded import EmbeddedServers
+
+_SHARED = "ORDERLY_TEST_SERVERS"
+"""Set in the environment once servers are there: the parallel workers of one run share them."""
+
+
+def _options() -> argparse.Namespace:
+    """Return the options that decide about servers; pytest itself reads them only after the settings."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--broker", default="")
+    parser.add_argument("--database", default="")
+    return parser.parse_known_args(sys.argv[1:])[0]
+
+
+def _start_servers() -> None:
+    chosen = _options()
+    # What a person's shell says of their own servers is not meant for tests, which write and throw away.
+    for name in (
+        "DATABASE_URL",
+        "CELERY_BROKER_URL",
+        "CELERY_RESULT_BACKEND",
+        "ORDERLY_ENV",
+        "ORDERLY_DATA_DIR",
+    ):
+        os.environ.pop(name, None)
+    os.environ.update(
+        {k: v for k, v in {"DATABASE_URL": chosen.database, "CELERY_BROKER_URL": chosen.broker}.items() if v}
+    )
+    folder = Path(tempfile.mkdtemp(prefix="orderly-test-"))
+    servers = EmbeddedServers(DataFolder(folder), throw_away=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(servers.stop)
+    servers.start(tied=True)
+    os.environ.update(servers.environment())
+    os.environ[_SHARED] = str(folder)
+
+
+def _take_own_databases(worker: str) -> None:
+    """Give a parallel worker Redis databases of its own: two of them must not eat each other's messages."""
+    number = 2 + 2 * int(worker.removeprefix("gw"))
+    for name, database in (("CELERY_BROKER_URL", number), ("CELERY_RESULT_BACKEND", number + 1)):
+        parts = urlsplit(os.environ.get(name, ""))
+        if parts.scheme in {"redis", "rediss"}:
+            os.environ[name] = urlunsplit(parts._replace(path=f"/{database}"))
+
+
+if _SHARED not in os.environ:
+    _start_servers()
+elif "PYTEST_XDIST_WORKER" in os.environ:
+    _take_own_databases(os.environ["PYTEST_XDIST_WORKER"])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of the suite."""
+    group = parser.getgroup("orderly")
+    group.addoption(
+        "--broker", default="", metavar="URL", help="use this broker; amqp:// selects the rabbitmq tests"
+    )
+    group.addoption("--database", default="", metavar="URL", help="use this PostgreSQL server")
+    group.addoption("--browser", action="store_true", help="select the browser tests as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what no flag has asked for."""
+    unasked = set()
+    if not config.getoption("--browser"):
+        unasked.add("browser")
+    if not os.environ["CELERY_BROKER_URL"].startswith("amqp"):
+        unasked.add("rabbitmq")
+    out = [item for item in items if any(item.get_closest_marker(name) for name in unasked)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
+@pytest.fixture
+def process_environment(django_db_setup: None) -> dict[str, str]:
+    """Return the environment for a process a test starts, so that it works on the test's own database."""
+    from django.db import connection
+
+    settings = connection.settings_dict
+    address = f"{quote(settings['USER'])}:{quote(settings['PASSWORD'], safe='')}@{settings['HOST']}:{settings['PORT']}"
+    return {**os.environ, "DATABASE_URL": f"postgres://{address}/{settings['NAME']}"}
