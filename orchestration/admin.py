@@ -7,7 +7,9 @@ its history says. What sagas and steps were given is not shown: it may hold addr
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.apps import apps
 from django.contrib import admin
@@ -18,10 +20,17 @@ from django.utils import timezone
 from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.terminal.words import span
 
-if TYPE_CHECKING or not apps.is_installed("unfold"):
-    from django.contrib.admin import ModelAdmin, TabularInline
+if TYPE_CHECKING:
+    _Page = admin.ModelAdmin[models.Model]
+    _Rows = admin.TabularInline[models.Model, models.Model]
+elif apps.is_installed("unfold"):
+    from unfold.admin import ModelAdmin as _Page
+    from unfold.admin import TabularInline as _Rows
 else:
-    from unfold.admin import ModelAdmin, TabularInline
+    from django.contrib.admin import ModelAdmin as _Page
+    from django.contrib.admin import TabularInline as _Rows
+
+_Column = Callable[[Any, Any], tuple[str, str]]
 
 COLOURS = {
     "accepted": "info",
@@ -41,19 +50,13 @@ COLOURS = {
 """Of sagas and of steps, in unfold's words; without unfold a state is plain text."""
 
 
-def _coloured(description: str = "state") -> Any:
-    """Decorator of a column that returns (state, words)."""
+def _coloured(column: _Column) -> _Column:
+    """Make a column of (state, words) a coloured label; without unfold, the words."""
     if apps.is_installed("unfold"):
-        from unfold.decorators import display
-
-        return display(description=description, ordering="state", label=COLOURS)
-
-    def plain(column: Any) -> Any:
-        return admin.display(description=description, ordering="state")(
-            lambda self, row: column(self, row)[1]
-        )
-
-    return plain
+        label = import_module("unfold.decorators").display
+        return cast(_Column, label(description="state", ordering="state", label=COLOURS)(column))
+    plain = admin.display(description="state", ordering="state")(lambda self, row: column(self, row)[1])
+    return cast(_Column, plain)
 
 
 class _ReadOnly:
@@ -69,12 +72,12 @@ class _ReadOnly:
         return False
 
 
-class _Rows(_ReadOnly, TabularInline[Any, Saga] if TYPE_CHECKING else TabularInline):
+class _RowsBelow(_ReadOnly, _Rows):
     extra = 0
     show_change_link = False
 
 
-class StepRows(_Rows):
+class StepRows(_RowsBelow):
     """Steps below their saga, in the order they began."""
 
     model = SagaStep
@@ -91,7 +94,7 @@ class StepRows(_Rows):
     readonly_fields = fields
     ordering = ("id",)
 
-    @_coloured()
+    @_coloured
     def shown_state(self, step: SagaStep) -> tuple[str, str]:
         """The state as a coloured label."""
         return step.state, step.state.replace("_", " ")
@@ -104,7 +107,7 @@ class StepRows(_Rows):
         return f"{step.result_type or ''} {_as_json(step.result)}".strip()
 
 
-class HistoryRows(_Rows):
+class HistoryRows(_RowsBelow):
     """The history below its saga, oldest first."""
 
     model = SagaEvent
@@ -119,7 +122,7 @@ class HistoryRows(_Rows):
         return _as_json({key: value for key, value in entry.data.items() if value not in (None, "")})
 
 
-class IncidentRows(_Rows):
+class IncidentRows(_RowsBelow):
     """Incidents below their saga, newest first."""
 
     model = Incident
@@ -128,7 +131,7 @@ class IncidentRows(_Rows):
 
 
 @admin.register(Saga)
-class SagaAdmin(_ReadOnly, ModelAdmin[Saga] if TYPE_CHECKING else ModelAdmin):
+class SagaAdmin(_ReadOnly, _Page):
     """Sagas, newest first; a saga's page has its steps, incidents and history."""
 
     list_display = ("called", "definition", "shown_state", "milestone", "age")
@@ -153,7 +156,7 @@ class SagaAdmin(_ReadOnly, ModelAdmin[Saga] if TYPE_CHECKING else ModelAdmin):
         """How people call it."""
         return saga.reference or saga.business_key
 
-    @_coloured()
+    @_coloured
     def shown_state(self, saga: Saga) -> tuple[str, str]:
         """The state as a coloured label."""
         return saga.state, saga.get_state_display() + (" (paused)" if saga.paused else "")
@@ -172,7 +175,7 @@ class SagaAdmin(_ReadOnly, ModelAdmin[Saga] if TYPE_CHECKING else ModelAdmin):
         return f"{saga.failure.get('kind', '')}{at}: {saga.failure.get('message', '')}"
 
 
-class _Listed(_ReadOnly, ModelAdmin[models.Model] if TYPE_CHECKING else ModelAdmin):
+class _Listed(_ReadOnly, _Page):
     show_full_result_count = False
 
 

@@ -43,6 +43,7 @@ class Participant:
         self.settle_task = _settle_task(self) if reference.is_external else None
 
     def __call__(self, command: Any, context: StepContext) -> Any:
+        """Call the function plainly."""
         return self.act(command, context)
 
     def perform_action(self, command: Any, context: StepContext) -> Message | NotNeeded | None:
@@ -71,12 +72,8 @@ class Participant:
             TypeError: a choice or a later step would not know what to do with it.
         """
         gives = self.reference.gives
-        if result is None and (not gives or type(None) in gives):
-            return
-        if result is not None and isinstance(result, gives):
-            return
-        if result is None:
-            return  # an undo that was not needed, or a step that skipped the rest
+        if result is None or isinstance(result, gives):
+            return  # None: nothing promised, an undo that was not needed, or the rest skipped
         raise TypeError(
             f"{self.reference} returned {type(result).__name__}, which its reference does not give"
         )
@@ -133,7 +130,8 @@ def _step_task(participant: Participant) -> Task[..., Any]:
         from orchestration.engine.claims import StepMessage
         from orchestration.engine.perform import Verdict, perform
 
-        links = self.request.chain or []
+        links: Any = self.request.chain or []
+        delivery: Any = self.request.delivery_info or {}
         message = StepMessage(
             saga_id=UUID(saga),
             step=step,
@@ -141,7 +139,7 @@ def _step_task(participant: Participant) -> Task[..., Any]:
             epoch=epoch,
             after=tuple(after or ()),
             task_id=self.request.id or "",
-            redelivered=bool((self.request.delivery_info or {}).get("redelivered")),
+            redelivered=bool(delivery.get("redelivered")),
             next_step=links[-1]["kwargs"].get("step") if links else None,
         )
         verdict = perform(participant, message)

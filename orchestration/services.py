@@ -27,7 +27,7 @@ from orchestration.models import Saga, SagaEvent, SagaStep
 def start_saga(
     definition: SagaDefinition,
     *,
-    input: Message,  # noqa: A002 - the definition's word
+    input: Message,
     business_key: str,
     reference: str = "",
     product_line: str = "",
@@ -102,7 +102,7 @@ def publish_event(
     source: str,
     key: str,
     data: dict[str, Any] | None = None,
-    event_id: str | None = None,  # noqa: A002
+    event_id: str | None = None,
 ) -> str:
     """Publish an event in the caller's transaction.
 
@@ -154,8 +154,9 @@ def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
             raise TransitionRefused("it is already being undone")
         definition = registry.find(saga.definition, saga.version)
         if pivot_has_begun(definition, view_of(saga, definition, newest_rows(saga))):
-            assert definition.pivot is not None
-            raise TransitionRefused(f"{definition.pivot.name} has begun or is done, and cannot be undone")
+            pivot = definition.pivot.name if definition.pivot is not None else "the pivot"
+            raise TransitionRefused(f"{pivot} has begun or is done, and cannot be undone")
+        saga.paused = False  # asking for the end also ends a pause; otherwise nothing would ever be undone
         begin_undo(saga, kind="cancel", step=None, error={"message": reason or f"cancelled by {by}"}, who=by)
         saga.save()
         outbox.put("dispatch", saga_id=saga.id)

@@ -10,6 +10,7 @@ import argparse
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -46,6 +47,8 @@ def _start_servers() -> None:
     os.environ.update(
         {k: v for k, v in {"DATABASE_URL": chosen.database, "CELERY_BROKER_URL": chosen.broker}.items() if v}
     )
+    # Ended from outside, as a time limit does it: pytest stops as after Ctrl-C, and what was made for it is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="orderly-test-"))
     servers = EmbeddedServers(DataFolder(folder), throw_away=True)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

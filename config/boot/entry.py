@@ -17,6 +17,15 @@ from config.boot.environment import ensure_environment
 from config.boot.paths import DataFolder, default_data_folder
 from config.boot.progress import Refusal, say
 
+_OWN_COMMANDS = """\
+Orderly's own commands (each takes --help; every command takes --data-dir FOLDER):
+  up      set everything up and run the whole system
+  status  tell what runs, where, as which process
+  down    stop the running system
+  test    run the test-suite; takes pytest's options, --broker, --database, --browser
+
+Django's commands, on the same data:"""
+
 
 def take_data_folder(arguments: list[str]) -> tuple[DataFolder, list[str]]:
     """Return the data folder chosen by `--data-dir` or `ORDERLY_DATA_DIR` (or the default), and the other arguments."""
@@ -32,7 +41,12 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _end_as_if_interrupted)
     try:
         folder, rest = take_data_folder(arguments)
-        command = rest[0] if rest else "help"
+        match rest:
+            case [] | ["help" | "-h" | "--help"]:
+                rest = ["help"]
+            case ["help", ("up" | "down" | "status") as own]:
+                rest = [own, "--help"]
+        command = rest[0]
         ensure_environment(with_tests=command == "test", arguments=arguments)
         return _run(command, rest, folder)
     except Refusal as refusal:
@@ -40,6 +54,9 @@ def main(arguments: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output (`| head`) has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _run(command: str, rest: list[str], folder: DataFolder) -> int:
@@ -61,6 +78,8 @@ def _run(command: str, rest: list[str], folder: DataFolder) -> int:
 
             return run_tests(rest[1:])
         case _:
+            if rest == ["help"]:
+                print(_OWN_COMMANDS, flush=True)  # noqa: T201 - what is asked for
             from config.supervisor.django_command import run_django
 
             return run_django([sys.argv[0], *rest], folder)

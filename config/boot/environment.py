@@ -61,15 +61,23 @@ def _read_stamp() -> dict[str, str]:
 
 def _is_current(wanted: dict[str, str]) -> bool:
     stamp = _read_stamp()
-    # A virtual environment dies when the Python it was made from is removed: PYTHON is then a dangling link.
-    # One that was moved along with its folder still starts, but its scripts name the old place.
-    return PYTHON.exists() and stamp.get("place") == str(VENV) and wanted.items() <= stamp.items()
+    return _is_sound(stamp) and wanted.items() <= stamp.items()
+
+
+def _is_sound(stamp: dict[str, str]) -> bool:
+    # An environment dies when the Python it was made from is removed (PYTHON is then a dangling link) or replaced by
+    # another version (its packages are then out of sight). One that was moved starts, but its scripts name the old place.
+    return PYTHON.exists() and _interpreter_and_place().items() <= stamp.items()
+
+
+def _interpreter_and_place() -> dict[str, str]:
+    return {"python": str(PYTHON.resolve()), "place": str(VENV)}
 
 
 def _make(wanted: dict[str, str]) -> None:
     began = time.monotonic()
     stamp = _read_stamp()
-    if not PYTHON.exists() or stamp.get("place") != str(VENV):
+    if not _is_sound(stamp):
         say(f"making the environment {VENV} (Python {sys.version.split()[0]})")
         if VENV.exists():
             if not (VENV / "pyvenv.cfg").exists():
@@ -81,7 +89,7 @@ def _make(wanted: dict[str, str]) -> None:
     _STAMP.unlink(missing_ok=True)
     files = [REQUIREMENTS / f"{name}.txt" for name in wanted if name != "uv"]
     how = install(files=files, python=PYTHON)
-    _STAMP.write_text(json.dumps({**stamp, **wanted, "place": str(VENV)}))
+    _STAMP.write_text(json.dumps({**stamp, **wanted, **_interpreter_and_place()}))
     say(f"dependencies installed with {how} in {time.monotonic() - began:.1f} s")
 
 

@@ -132,7 +132,13 @@ def _worker(name: str, folder: DataFolder) -> Program:
         ],
         ready.exists,
         # Stopping gives an unfinished message back to the broker instead of waiting for its end.
-        {**CHECKED_ALREADY, "ORDERLY_READY_FILE": str(ready), "REMAP_SIGTERM": "SIGQUIT"},
+        {
+            **CHECKED_ALREADY,
+            "ORDERLY_READY_FILE": str(ready),
+            "REMAP_SIGTERM": "SIGQUIT",
+            # Whoever runs all this as root knows; twice ten lines of it hide what matters.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        },
     )
 
 

@@ -112,7 +112,7 @@ def saga(
     name: str,
     *,
     version: int,
-    input: type[Message],  # noqa: A002 - the word an author expects
+    input: type[Message],
     flow: Node,
     after_undo: Node | None = None,
     deadline: float | None = None,

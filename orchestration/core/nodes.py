@@ -87,6 +87,7 @@ class Sequence(Node):
     nodes: tuple[Node, ...]
 
     def children(self) -> tuple[Node, ...]:
+        """Direct children, in the order of the flow."""
         return self.nodes
 
 
@@ -97,6 +98,7 @@ class Parallel(Node):
     branches: tuple[Node, ...]
 
     def children(self) -> tuple[Node, ...]:
+        """Direct children, in the order of the flow."""
         return self.branches
 
 
@@ -109,6 +111,7 @@ class Choice(Node):
     branches: tuple[tuple[type[Message], Node], ...]
 
     def children(self) -> tuple[Node, ...]:
+        """Direct children, in the order of the flow."""
         return tuple(node for _, node in self.branches)
 
     def branch_for(self, result_type: str | None) -> Node | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestration.core.canvas import Canvas, compile_canvas
+from orchestration.core.canvas import Call, Canvas, compile_canvas
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.frontier import (
     Broken,
@@ -128,12 +128,14 @@ def pivot_has_begun(definition: SagaDefinition, saga: SagaView) -> bool:
 
 def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta) -> Plan:
     measure = Measure(saga, Direction.FORWARD, now, resend_after)
-    frontier = () if skips_rest(saga) else measure.frontier(definition.flow)
+    frontier = measure.frontier(definition.flow)
+    if skips_rest(saga):
+        return _plan_skipped(frontier, saga)
     if not frontier:
         return Finish(SagaState.COMPLETED)
     for item in frontier:
         if isinstance(item, Broken):
-            if item.step in definition.after_pivot:
+            if item.step in definition.after_pivot or _is_unsure_pivot(definition, saga, item.step):
                 return Escalate(item.step, "step_failed")
             return BeginUndo("step_failed", item.step)
     begun = pivot_has_begun(definition, saga)
@@ -153,6 +155,30 @@ def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, res
     if any(isinstance(item, Ready) for item in frontier):
         return Send(compile_canvas(definition.flow, saga, Direction.FORWARD, measure), until)
     return Rest(until, waiting=all(isinstance(item, Resting) for item in frontier))
+
+
+def _plan_skipped(frontier: Frontier, saga: SagaView) -> Plan:
+    """The rest is skipped, but a branch that has already acted, or may have, is brought to its end first."""
+    acted = [
+        item
+        for item in frontier
+        if isinstance(item, Ready | Busy) and _may_have_acted(saga.forward(item.step))
+    ]
+    ready = tuple((Call(item.step, Direction.FORWARD),) for item in acted if isinstance(item, Ready))
+    until = _earliest(tuple(acted), None)
+    if ready:
+        return Send(ready, until)
+    return Rest(until) if acted else Finish(SagaState.COMPLETED)
+
+
+def _may_have_acted(row: StepView | None) -> bool:
+    return row is not None and (row.unsure or row.state in (StepState.RUNNING, StepState.UNKNOWN))
+
+
+def _is_unsure_pivot(definition: SagaDefinition, saga: SagaView, step: str) -> bool:
+    """A pivot that may have acted cannot be undone, nor passed: only a person can say which."""
+    row = saga.forward(step)
+    return definition.pivot is not None and definition.pivot.name == step and row is not None and row.unsure
 
 
 def _plan_undo(definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta) -> Plan:

@@ -119,8 +119,8 @@ def _pivot_place(definition: SagaDefinition) -> Iterator[Fault]:
             f"{definition}: more than one pivot: {', '.join(pivots)}.",
             "Keep the first point of no return only.",
         )
-    assert isinstance(definition.flow, Sequence)
-    top_level = [node.name for node in definition.flow.nodes if isinstance(node, Step)]
+    main = definition.flow.nodes if isinstance(definition.flow, Sequence) else (definition.flow,)
+    top_level = [node.name for node in main if isinstance(node, Step)]
     for name in pivots:
         if name not in top_level:
             yield Fault(

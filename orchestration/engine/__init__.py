@@ -1,0 +1,1 @@
+"""The shell around the planning core: claims, records, messages and sweeps."""

@@ -36,7 +36,7 @@ from orchestration.engine.incidents import open_incident, resolve_incidents
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import database_now, newest_rows, view_of
 from orchestration.engine.transport import Address, transport
-from orchestration.engine.waits import open_wait
+from orchestration.engine.waits import ignore_parked, open_wait
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaStep
 
@@ -221,6 +221,8 @@ class _Round:
                     self.saga, "undo_failed", step=row.name, message=(row.error or {}).get("message", "")
                 )
             self.saga.wake_at = None
+        else:
+            ignore_parked(self.saga, self.definition)
         move(self.saga, state, {SagaState.UNDO_FAILED: "undo_failed"}.get(state, "ended"))
 
     def _rows(self, step: str) -> QuerySet[SagaStep]:

@@ -53,7 +53,11 @@ class CeleryTransport:
         settings = engine_settings()
         for queue in (settings.QUEUE, *settings.SUBSCRIBERS):
             task = "orchestration.receive_event" if queue == settings.QUEUE else f"{queue}.receive_event"
-            _send(signature(task, kwargs={"envelope": envelope}, immutable=True, queue=queue, ignore_result=True))
+            _send(
+                signature(
+                    task, kwargs={"envelope": envelope}, immutable=True, queue=queue, ignore_result=True
+                )
+            )
 
 
 def _stage(address: Address, stage: Call | Fork) -> Any:
@@ -80,7 +84,9 @@ def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
 
 
 def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
-    return signature(task, kwargs=kwargs, immutable=immutable, queue=engine_settings().QUEUE, ignore_result=True)
+    return signature(
+        task, kwargs=kwargs, immutable=immutable, queue=engine_settings().QUEUE, ignore_result=True
+    )
 
 
 def _send(canvas: Signature[Any]) -> None:

@@ -80,7 +80,10 @@ def record_failure(
         row.lease_until = None
         row.unsure = _is_unsure(error, external=external, before=claim.unsure)
         policy = definition.retry_policy(row.name, row.direction)
-        final = isinstance(error, StepRejected) or not policy.allows(ended_attempts=row.attempts)
+        # A pivot that may have acted is neither undone nor passed: it is looked up until its outcome is known.
+        undecided = row.unsure and definition.pivot is not None and definition.pivot.name == row.name
+        exhausted = not policy.allows(ended_attempts=row.attempts) and not undecided
+        final = isinstance(error, StepRejected) or exhausted
         if final:
             _give_up(saga, row, definition, error)
         else:
@@ -166,7 +169,8 @@ def _give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Excep
     saga.wake_at = database_now() + LINK_ERROR_GRACE
     if row.direction != Direction.FORWARD.value:
         return  # the plan decides: go on with the others, or stop; then an incident
-    if row.name in definition.after_pivot:
+    is_pivot = definition.pivot is not None and definition.pivot.name == row.name
+    if row.name in definition.after_pivot or (is_pivot and row.unsure):
         open_incident(saga, "step_failed", step=row.name, message=facts.get("message", ""))
     elif SagaState(saga.state) in FORWARD_STATES:
         begin_undo(saga, kind="rejected" if rejected else "exhausted", step=row.name, error=facts)
@@ -190,7 +194,7 @@ def _try_again(
         message=(row.error or {}).get("message"),
         delay=round(delay, 3),
     )
-    if policy.attempts is None and row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS:
+    if row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS and row.direction != Direction.UNDO.value:
         open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
 
 

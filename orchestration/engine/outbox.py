@@ -41,8 +41,8 @@ def put(kind: str, *, saga_id: UUID | None = None, payload: dict[str, Any] | Non
     return message
 
 
-def drain() -> int:
-    """Send what is not yet sent, oldest first, one batch. Returns how many were sent.
+def drain(only: Q | None = None) -> int:
+    """Send what is not yet sent (or the part of it that `only` names), oldest first, one batch. Returns how many.
 
     Rows are claimed with SKIP LOCKED in a short transaction and sent with none open; several relays share the work.
     A message the broker refuses stays and is sent by a later drain.
@@ -51,7 +51,7 @@ def drain() -> int:
         free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
         batch = list(
             OutboxMessage.objects.select_for_update(skip_locked=True)
-            .filter(free, sent_at=None)
+            .filter(free, only or Q(), sent_at=None)
             .order_by("id")[: engine_settings().SWEEP_BATCH]
         )
         OutboxMessage.objects.filter(id__in=[m.id for m in batch]).update(claimed_until=Now() + CLAIM_FOR)
@@ -73,8 +73,7 @@ def _send(message: OutboxMessage) -> None:
     if message.kind == "event":
         transport().send_event(message.payload)
         return
-    assert message.saga_id is not None  # the database demands it
     try:
-        advance(message.saga_id)
+        advance(message.saga_id or UUID(int=0))  # the database demands one of a dispatch
     except SagaNotFound:
         logger.warning("outbox message %s names a saga that no longer exists", message.id)

@@ -6,12 +6,12 @@ If undo has begun meanwhile, nothing matches, and the caller's transaction (effe
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from psycopg2.extras import Json
 
 from orchestration.core.states import FORWARD_STATES, Direction, SagaState
 from orchestration.engine.claims import Claim
@@ -34,7 +34,7 @@ WITH old AS (
               (s.epoch = %(epoch)s AND NOT s.paused AND s.state = ANY(%(carrying)s)) AS carries
 ), done AS (
     UPDATE orchestration_sagastep AS step
-       SET state = %(state)s, input = %(input)s, result = %(result)s, result_type = %(result_type)s, error = NULL,
+       SET state = %(state)s, input = %(input)s::jsonb, result = %(result)s::jsonb, result_type = %(result_type)s, error = NULL,
            attempts = step.attempts + 1, unsure = false, skip_rest = %(skip_rest)s, lease_until = NULL, due_at = NULL,
            ended_at = statement_timestamp(), done_seq = saga.last_seq
       FROM saga
@@ -43,7 +43,7 @@ WITH old AS (
 ), noted AS (
     INSERT INTO orchestration_sagaevent (saga_id, seq, kind, before, after, step, direction, who, data)
     SELECT saga.id, saga.last_seq, %(kind)s, CASE WHEN saga.before = saga.state THEN '' ELSE saga.before END,
-           CASE WHEN saga.before = saga.state THEN '' ELSE saga.state END, %(name)s, %(direction)s, 'engine', %(data)s
+           CASE WHEN saga.before = saga.state THEN '' ELSE saga.state END, %(name)s, %(direction)s, 'engine', %(data)s::jsonb
       FROM saga, done
 )
 SELECT saga.carries FROM saga, done
@@ -105,14 +105,14 @@ def record_ending(
                 "name": ending.name,
                 "direction": ending.direction.value,
                 "state": ending.state,
-                "input": Json(ending.input),
-                "result": Json(ending.result) if ending.result is not None else None,
+                "input": json.dumps(ending.input),
+                "result": json.dumps(ending.result) if ending.result is not None else None,
                 "result_type": ending.result_type,
                 "milestone": ending.milestone,
                 "skip_rest": ending.skip_rest,
                 "resend": resend_after,
                 "kind": kind,
-                "data": Json({"attempt": claim.attempts + 1, "result_type": ending.result_type}),
+                "data": json.dumps({"attempt": claim.attempts + 1, "result_type": ending.result_type}),
             },
         )
         row = cursor.fetchone()

@@ -44,7 +44,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     saga = Saga.objects.get(id=saga_id)
     definition = registry.find(saga.definition, saga.version)
     known = SagaStep.objects.filter(saga=saga, direction="forward", state="done").exclude(result=None)
-    results = {row.name: row.result for row in known}
+    results = {row.name: row.result or {} for row in known}
     command = build_command(definition, definition.steps[step], reference.takes, saga.input, results)
     message = StepMessage(saga_id, step, Direction.FORWARD, saga.epoch, (), "")
     facts = {

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from orchestration.core import registry
+from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Wait
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.engine.history import move, note
@@ -67,6 +68,14 @@ def receive_event(envelope: dict[str, Any]) -> Saga | None:
                 saga.save()
                 return saga
     return None
+
+
+def ignore_parked(saga: Saga, definition: SagaDefinition) -> None:
+    """Say of the events parked for a saga that ends now that nobody will wait for them any more."""
+    events = {wait.event for wait in definition.waits.values()}
+    if events:
+        parked = InboxMessage.objects.filter(key=saga.business_key, type__in=events, state="parked")
+        parked.update(state="ignored", saga_id=saga.id, reason="the saga ended without waiting for it")
 
 
 def _offer(saga: Saga, message: InboxMessage) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message
@@ -19,7 +19,7 @@ from orchestration.engine.advance import advance
 from orchestration.engine.reading import database_now
 from orchestration.engine.transport import use_transport
 from orchestration.models import Incident, Saga, SagaStep
-from orchestration.services import cancel_saga, publish_event, retry_step, start_saga
+from orchestration.services import cancel_saga, pause_saga, publish_event, resume_saga, retry_step, start_saga
 from orchestration.testing.script import Script, Times, check_names, scripted
 from orchestration.testing.transport import HandTransport
 
@@ -59,7 +59,7 @@ class SagaRun:
         self.script = Script(fail_at, reject_at, lose_answer_at, answers or {})
         check_names(self.script)
         self.transport = HandTransport(doubled=doubled, shuffled=shuffled)
-        key = business_key or str(uuid4())
+        self._key = key = business_key or str(uuid4())
         with self._at_work(), transaction.atomic():
             self.id = start_saga(definition, input=input, business_key=key, reference=reference).id
 
@@ -125,7 +125,8 @@ class SagaRun:
     def carry_one(self) -> bool:
         """Deliver one message. False when none is on its way."""
         with self._at_work():
-            outbox.drain()
+            # Only its own: another run's messages belong to another run's script.
+            outbox.drain(Q(saga_id=self.id) | Q(payload__key=self._key))
             return self.transport.carry_one()
 
     def skip(self, seconds: float) -> Self:
@@ -155,6 +156,18 @@ class SagaRun:
         """
         with self._at_work():
             cancel_saga(saga_id=self.id, by="test", reason=reason)
+        return self
+
+    def pause(self) -> Self:
+        """Hold it where it is."""
+        with self._at_work():
+            pause_saga(saga_id=self.id, by="test")
+        return self
+
+    def resume(self) -> Self:
+        """Let it go on after a pause."""
+        with self._at_work():
+            resume_saga(saga_id=self.id, by="test")
         return self
 
     def retry(self, step: str, direction: str = "forward", reason: str = "mended") -> Self:

@@ -66,15 +66,19 @@ class HandTransport:
         self._random = Random(shuffled) if shuffled is not None else None
 
     def send_canvas(self, address: Address, canvas: Canvas) -> None:
+        """Send a canvas that ends with a knock."""
         self._send_stages(address, canvas)
 
     def send_settle(self, address: Address, step: str) -> None:
+        """Send a request to settle a step."""
         self._put(_SettleMail(address, step))
 
     def send_knock(self, saga_id: UUID) -> None:
+        """Send a knock."""
         self._put(_Knock(saga_id))
 
     def send_event(self, envelope: dict[str, Any]) -> None:
+        """Send an event."""
         self._put(_EventMail(envelope))
 
     def lose_everything(self) -> None:

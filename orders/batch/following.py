@@ -18,6 +18,8 @@ QUIET_FOR = 20.0
 
 DECIDED = ("done", "rejected", "failed", "absent")
 ENDED = ("completed", "compensated", "failed", "cancelled", "undo_failed")
+BACKORDERED = "backordered"
+"""Rests until stock comes."""
 STUCK = "stuck"
 """Neither ended nor resting: an undo failed, and a person must decide."""
 
@@ -44,7 +46,7 @@ def endings_of(order_ids: Iterable[UUID]) -> dict[UUID, str]:
     resting = SagaStep.objects.filter(
         saga__in=sagas.filter(state="waiting"), name="shipping.stock_reserved", state="waiting"
     ).values_list("saga__business_key", flat=True)
-    endings = {keys[key]: "backordered" for key in resting}
+    endings = {keys[key]: BACKORDERED for key in resting}
     for key, state in ended.items():
         if state == "undo_failed":
             endings[keys[key]] = STUCK

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from orders.batch.following import STUCK, endings_of, signs_of_life, stock_is_decided, wait_until
+from orders.batch.following import BACKORDERED, STUCK, endings_of, signs_of_life, stock_is_decided, wait_until
 from orders.batch.reading import FileLine
 from orders.errors import InvalidOrder, ReferenceTaken
 from orders.services.placing import place_order
@@ -83,7 +83,9 @@ def follow_to_endings(
     """
 
     def all_ended() -> bool:
-        result.endings.update(endings_of(result.orders.keys() - result.endings.keys()))
+        # Who rests is asked about again each time: stock may come while we wait for the others.
+        final = {order_id: ending for order_id, ending in result.endings.items() if ending != BACKORDERED}
+        result.endings = final | endings_of(result.orders.keys() - final.keys())
         tell()
         return len(result.endings) == len(result.orders)
 

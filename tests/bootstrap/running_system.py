@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,18 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def manage(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def manage(
+    *arguments: str, folder: Path, seconds: float = 90, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments, "--data-dir", str(folder)],
         cwd=PROJECT,
-        env={**clean_environment(), **environment},
+        env={**clean_environment(), **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=seconds,
     )
 
 
@@ -58,15 +60,16 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None
 class RunningSystem:
     """One `manage.py up`."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environment = dict(environment or {})
         self.port, self.flower_port = free_port(), free_port()
         self.output = folder.with_name(folder.name + ".out")
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--data-dir", str(folder), "--port", str(self.port),
                  "--flower-port", str(self.flower_port), *options],
-                cwd=PROJECT, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                cwd=PROJECT, env={**clean_environment(), **self.environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_the_printed_login_opens_the_admin_and_the_catalog_is_loaded(system: Run
         "import os; from django.contrib.auth import authenticate; from orders.models import Product;"
         "print(bool(authenticate(username='admin', password=os.environ['TRY'])), Product.objects.count())"
     )
-    ended = manage("shell", "--no-imports", "-c", code, folder=system.folder, TRY=password)
+    ended = manage("shell", "--no-imports", "-c", code, folder=system.folder, environment={"TRY": password})
     assert ended.stdout.split() == ["True", "77"], ended.stderr
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from uuid import UUID
 
 from django.db import connection
 
@@ -75,7 +76,9 @@ trip = saga(
     flow=(
         step(register, undo=unregister, milestone="Registered")
         | parallel(step(book_seat, undo=free_seat), step(charge, undo=refund))
-        | choice(book_seat, {Queued: wait_for("sample.seat_free", gives=Seat, within=days(2), otherwise=give_up)})
+        | choice(
+            book_seat, {Queued: wait_for("sample.seat_free", gives=Seat, within=days(2), otherwise=give_up)}
+        )
         | step(confirm, undo=nothing("undoing the booking says it"))
         | step(issue_ticket, pivot=True, milestone="Issued")
         | step(send_ticket)
@@ -114,12 +117,10 @@ provider = Provider()
 def effect(what: str, context: StepContext) -> None:
     """One row of business work, in the engine's transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO sample_effect (saga_id, what) VALUES (%s, %s)", [context.saga_id, what]
-        )
+        cursor.execute("INSERT INTO sample_effect (saga_id, what) VALUES (%s, %s)", [context.saga_id, what])
 
 
-def effects(saga_id: object) -> list[str]:
+def effects(saga_id: UUID) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT what FROM sample_effect WHERE saga_id = %s ORDER BY id", [saga_id])
         return [row[0] for row in cursor.fetchall()]
@@ -161,7 +162,8 @@ def find_charge(command: Command, context: StepContext) -> Charged | None:
 @do_charge.cancel_by_key
 def refuse_charge(command: Command, context: StepContext) -> Charged | None:
     provider.refused.add(context.idempotency_key)
-    return find_charge(command, context)
+    key = context.idempotency_key
+    return Charged(charge=key) if key in provider.effects else None
 
 
 @performs(refund)

@@ -21,15 +21,27 @@ pytestmark = [
 
 INPUT = TripInput(name="Ada")
 FULL = TripInput(name="Ada", full=True)
-FORWARD = ["sample.register", "sample.book_seat", "sample.charge", "sample.confirm", "sample.issue_ticket", "sample.send_ticket"]
+FORWARD = [
+    "sample.register",
+    "sample.book_seat",
+    "sample.charge",
+    "sample.confirm",
+    "sample.issue_ticket",
+    "sample.send_ticket",
+]
 
 
 @pytest.fixture(params=["by hand", "doubled", "shuffled", "worker"])
 def run(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Any]:
     """Start a saga: by hand, by hand with doubled or shuffled messages, or with a worker on the broker."""
     if request.param != "worker":
-        options = {"by hand": {}, "doubled": {"doubled": True}, "shuffled": {"shuffled": 7, "doubled": True}}[request.param]
-        yield lambda definition, input, **faults: SagaRun(definition, input, **options, **faults)
+        options: dict[str, dict[str, Any]] = {
+            "by hand": {},
+            "doubled": {"doubled": True},
+            "shuffled": {"shuffled": 7, "doubled": True},
+        }
+        chosen = options[request.param]
+        yield lambda definition, input, **faults: SagaRun(definition, input, **chosen, **faults)
         return
     started: list[WorkerRun] = []
 
@@ -56,7 +68,9 @@ def test_all_steps_succeed_and_nothing_is_undone(run: Any) -> None:
 @pytest.mark.parametrize("fault", ["fail_at", "reject_at"])
 def test_a_step_that_fails_or_says_no_is_undone_in_reverse(run: Any, step: str, fault: str) -> None:
     saga = run(trip, INPUT, **{fault: step}).until_rest()
-    done_before = [name for name in saga.done if name in ("sample.register", "sample.book_seat", "sample.charge")]
+    done_before = [
+        name for name in saga.done if name in ("sample.register", "sample.book_seat", "sample.charge")
+    ]
     expected = [name for name in reversed(FORWARD[:3]) if name in done_before]
     assert saga.state == ("compensated" if done_before else "failed")
     assert sorted(saga.undone) == sorted(expected)
@@ -70,7 +84,9 @@ def test_a_step_that_fails_or_says_no_is_undone_in_reverse(run: Any, step: str, 
 
 
 def test_transient_failures_within_the_policy_undo_nothing(run: Any) -> None:
-    saga = run(trip, INPUT, fail_at={"sample.charge": 2, "sample.confirm": 3, "sample.register": 1}).until_rest()
+    saga = run(
+        trip, INPUT, fail_at={"sample.charge": 2, "sample.confirm": 3, "sample.register": 1}
+    ).until_rest()
     assert (saga.state, saga.undone) == ("completed", [])
     assert (saga.step("sample.charge").attempts, saga.step("sample.confirm").attempts) == (3, 4)
     assert provider.count("charge") == 1
@@ -115,7 +131,9 @@ def test_an_undo_that_fails_for_good_opens_an_incident_and_a_person_can_have_it_
 def test_it_waits_for_an_event_and_goes_on_with_its_data(run: Any) -> None:
     saga = run(trip, FULL).until_rest()
     assert (saga.state, "sample.confirm" in saga.done) == ("waiting", False)
-    saga.send("sample.seat_free", {"seat": "9C"}, event_id="e1").send("sample.seat_free", {"seat": "9C"}, event_id="e1")
+    saga.send("sample.seat_free", {"seat": "9C"}, event_id="e1").send(
+        "sample.seat_free", {"seat": "9C"}, event_id="e1"
+    )
     saga.until(lambda each: each.state == "completed")
     assert saga.step("sample.seat_free").result == {"seat": "9C"}
     assert InboxMessage.objects.filter(key=saga.saga.business_key).count() == 1

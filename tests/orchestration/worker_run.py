@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import uuid4
 
 from celery import current_app
@@ -28,17 +28,22 @@ DEADLINE = 30.0
 """Seconds within which a saga must get where it is going; far above what it takes."""
 
 
-
 @contextmanager
 def running_worker() -> Iterator[None]:
     """A worker with threads, in this process, so that scripts and the sample's provider are shared with it."""
-    app = current_app._get_current_object()
+    app = cast(Any, current_app)._get_current_object()
     with app.connection_for_write() as broker:
         app.amqp.TaskConsumer(broker.default_channel).purge()
     queues = [*(queue.name for queue in app.conf.task_queues or ()), "sample"]
     app.amqp.queues.select_add("sample")
     worker = start_worker(
-        app, pool="threads", concurrency=4, queues=queues, perform_ping_check=False, shutdown_timeout=20, loglevel="ERROR"
+        app,
+        pool="threads",
+        concurrency=4,
+        queues=queues,
+        perform_ping_check=False,
+        shutdown_timeout=20,
+        loglevel="ERROR",
     )
     # An embedded worker does not announce that it is ready, so its heartbeat is started here.
     stop = threading.Event()
@@ -81,7 +86,9 @@ class WorkerRun(SagaRun):
                 return self
             self._hurry()
             time.sleep(0.02)  # polls a condition under a deadline
-        raise AssertionError(f"the saga never gets there: {self.state}; {[str(s) for s in self.saga.steps.all()]}")
+        raise AssertionError(
+            f"the saga never gets there: {self.state}; {[str(s) for s in self.saga.steps.all()]}"
+        )
 
     def until_rest(self) -> Self:
         return self.until(lambda run: run.state in RESTING)
@@ -91,7 +98,9 @@ class WorkerRun(SagaRun):
         from orchestration.engine.reading import database_now
 
         saga = self.saga
-        waiting = SagaStep.objects.filter(saga=saga, state__in=("waiting", "unknown"), due_at__gt=database_now()).exclude(task="")
+        waiting = SagaStep.objects.filter(
+            saga=saga, state__in=("waiting", "unknown"), due_at__gt=database_now()
+        ).exclude(task="")
         if waiting.update(due_at=database_now()):
             Saga.objects.filter(id=self.id).update(wake_at=database_now())
 
@@ -99,7 +108,9 @@ class WorkerRun(SagaRun):
         from datetime import timedelta
 
         by = timedelta(seconds=seconds)
-        SagaStep.objects.filter(saga_id=self.id).update(due_at=F("due_at") - by, lease_until=F("lease_until") - by)
+        SagaStep.objects.filter(saga_id=self.id).update(
+            due_at=F("due_at") - by, lease_until=F("lease_until") - by
+        )
         Saga.objects.filter(id=self.id).update(wake_at=F("wake_at") - by, deadline=F("deadline") - by)
         return self
 
@@ -115,5 +126,3 @@ class WorkerRun(SagaRun):
     def retry(self, step: str, direction: str = "forward", reason: str = "mended") -> Self:
         retry_step(saga_id=self.id, step=step, direction=direction, by="test", reason=reason)
         return self
-
-

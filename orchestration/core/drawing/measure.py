@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NAME = 7.55
 """Width of a character of a name, in units: monospaced at 12.5."""
-SMALL = 5.95
+SMALL = 6.3
 """Average width of a character of small print, proportional at 11."""
 LINE = 16.0
 """Height of a line of text."""

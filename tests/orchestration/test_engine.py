@@ -1,0 +1,364 @@
+"""The engine on PostgreSQL: who may claim, what is recorded, what is called off, and what a second message does."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+
+from orchestration.core.states import TERMINAL, TRANSITIONS, Direction, SagaState, StepState
+from orchestration.engine import outbox
+from orchestration.engine.claims import StepMessage, claim_step
+from orchestration.engine.late import keep_late_result
+from orchestration.engine.perform import Verdict, context_for, perform
+from orchestration.engine.sweep import sweep
+from orchestration.engine.transport import use_transport
+from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction, TransitionRefused
+from orchestration.models import InboxMessage, OutboxMessage, Saga, SagaStep
+from orchestration.services import cancel_saga, publish_event, start_saga
+from orchestration.testing import SagaRun
+from tests.orchestration import sample
+from tests.orchestration.sample import Charged, Command, TripInput, effects, provider, trip
+
+INPUT = TripInput(name="Ada")
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def message(
+    run: SagaRun, step: str, *, epoch: int = 1, after: tuple[str, ...] = (), redelivered: bool = False
+) -> StepMessage:
+    return StepMessage(run.id, f"sample.{step}", Direction.FORWARD, epoch, after, "t", redelivered)
+
+
+def claim(run: SagaRun, step: str, **more: Any) -> Any:
+    delivery = claim_step(message(run, step, **more), task=f"sample.{step}", external=True, lease=30)
+    assert delivery is not None
+    return delivery
+
+
+def test_of_two_deliveries_one_is_claimed() -> None:
+    run = SagaRun(trip, INPUT)
+    assert claim(run, "register").claim is not None
+    assert claim(run, "register").claim is None
+
+
+def test_16_deliveries_at_once_claim_once() -> None:
+    run = SagaRun(trip, INPUT)
+    barrier, won = threading.Barrier(16), []
+
+    def deliver() -> None:
+        barrier.wait()
+        try:
+            if claim(run, "register").claim is not None:
+                won.append(1)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+
+
+@pytest.mark.parametrize("change", ["epoch", "after", "paused", "cancelled"])
+def test_a_message_that_no_longer_fits_is_refused(change: str) -> None:
+    run = SagaRun(trip, INPUT)
+    if change == "paused":
+        run.pause()
+    if change == "cancelled":
+        run.cancel()
+    after = ("sample.charge",) if change == "after" else ()
+    epoch = 7 if change == "epoch" else run.saga.epoch
+    assert claim(run, "register", epoch=epoch, after=after).claim is None
+
+
+def test_a_local_step_overtaken_by_undo_leaves_neither_effect_nor_record() -> None:
+    """The barrier: undo begins while the step's own transaction is still open."""
+    run = SagaRun(trip, INPUT)
+    inside, undone = threading.Event(), threading.Event()
+    verdicts: list[Verdict] = []
+
+    def act(command: Any, context: Any) -> None:
+        sample.effect("register", context)
+        inside.set()
+        assert undone.wait(10)
+
+    participant = sample.do_register
+    original, participant.act = participant.act, act
+
+    def deliver() -> None:
+            try:
+            with use_transport(run.transport):
+                verdicts.append(perform(participant, message(run, "register")))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=deliver)
+    try:
+        thread.start()
+        assert inside.wait(10)
+        run.cancel()
+        undone.set()
+        thread.join()
+    finally:
+        participant.act = original
+    assert verdicts == [Verdict.STOP]
+    assert effects(run.id) == []
+    run.until_rest()
+    assert (run.state, run.done) == ("cancelled", [])
+
+
+def test_a_claim_in_flight_is_seen_by_an_undo_that_begins_meanwhile() -> None:
+    """The claim holds the saga row in share mode until it commits, so undo cannot settle past it."""
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: "sample.register" in each.done)
+    started, cancelled = threading.Event(), threading.Event()
+
+    def cancel() -> None:
+        started.set()
+        try:
+            with use_transport(run.transport):  # otherwise this process's relay would send it to the broker
+                cancel_saga(saga_id=run.id, by="test")
+            cancelled.set()
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        assert claim(run, "charge", after=("sample.register",)).claim is not None
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        assert started.wait(10)
+        assert not cancelled.wait(0.3)  # it must be waiting for our lock; there is nothing else to wait for
+    thread.join()
+    assert cancelled.is_set()
+    assert run.step("sample.charge").state == "running"
+
+
+def test_a_zombie_cannot_record_and_its_effect_is_a_duplicate_while_the_saga_goes_forward() -> None:
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: "sample.register" in each.done)
+    zombie = claim(run, "charge", after=("sample.register",))
+    run.skip(60)
+    run.until_rest()
+    assert (run.state, provider.count("charge")) == ("completed", 1)
+    context = context_for(message(run, "charge"), zombie.saga, zombie.claim)
+    keep_late_result(
+        message(run, "charge"),
+        zombie.claim,
+        sample.do_charge,
+        Command(name="Ada"),
+        Charged(charge="x"),
+        context,
+    )
+    assert run.step("sample.charge").result == {"charge": context.idempotency_key}
+    assert run.saga.history.filter(kind="late_result", data__adopted=False).count() == 1
+
+
+def test_a_late_effect_nobody_knew_of_is_undone_while_the_saga_is_being_undone() -> None:
+    run = SagaRun(trip, INPUT, reject_at="sample.book_seat")
+    run.until(lambda each: "sample.register" in each.done)
+    zombie = claim(run, "charge", after=("sample.register",))
+    SagaStep.objects.filter(id=zombie.claim.row_id).update(
+        state="absent", token=F("token") + 1, lease_until=None
+    )
+    run.until(lambda each: each.state == "compensating")
+    context = context_for(message(run, "charge"), zombie.saga, zombie.claim)
+    result = sample.do_charge(Command(name="Ada"), context)
+    keep_late_result(
+        message(run, "charge"), zombie.claim, sample.do_charge, Command(name="Ada"), result, context
+    )
+    run.until_rest()
+    assert (run.state, provider.count("charge"), provider.count("refund")) == ("compensated", 1, 1)
+
+
+def test_a_redelivery_of_a_recorded_step_carries_on_only_while_the_next_is_unclaimed() -> None:
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: "sample.register" in each.done)
+    again = StepMessage(
+        run.id, "sample.register", Direction.FORWARD, 1, (), "t", redelivered=True, next_step="sample.charge"
+    )
+    assert perform(sample.do_register, again) is Verdict.CARRY_ON
+    assert claim(run, "charge").claim is not None
+    assert perform(sample.do_register, again) is Verdict.STOP
+    assert perform(sample.do_register, message(run, "register")) is Verdict.STOP
+    assert effects(run.id) == ["register"]
+
+
+def test_doubled_messages_stay_double_and_do_not_multiply() -> None:
+    run = SagaRun(trip, INPUT, doubled=True)
+    delivered = 0
+    while run.state != "completed" or run.carry_one():
+        delivered += run.carry_one()
+        assert delivered < 60, "messages multiply"
+    assert effects(run.id).count("register") == provider.count("charge") == 1
+
+
+def test_everything_lost_at_the_broker_is_sent_again() -> None:
+    run = SagaRun(trip, INPUT)
+    for _ in range(20):
+        if run.state == "completed":
+            break
+        run.carry_one()
+        run.transport.lose_everything()
+        run.skip(3600)
+    assert run.state == "completed"
+    assert provider.count("charge") == 1
+
+
+def test_a_step_that_kills_its_worker_is_given_up_and_undone() -> None:
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: "sample.register" in each.done)
+    for _ in range(6):
+        claim(run, "charge", epoch=run.saga.epoch)
+        SagaStep.objects.filter(saga_id=run.id, name="sample.charge").update(
+            lease_until=F("lease_until") - timedelta(hours=1)
+        )
+    run.until_rest()
+    assert run.state == "compensated"
+    assert run.saga.failure is not None
+    assert run.saga.failure["code"] == "kills_worker"
+
+
+def test_a_pause_holds_and_a_resume_goes_on() -> None:
+    run = SagaRun(trip, INPUT)
+    run.pause()
+    while run.carry_one():
+        pass
+    assert (run.done, run.saga.wake_at) == ([], None)
+    run.resume()
+    assert run.until_rest().state == "completed"
+
+
+def test_a_paused_saga_that_is_cancelled_is_undone() -> None:
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: "sample.register" in each.done)
+    run.pause()
+    assert run.cancel().until_rest().state == "cancelled"
+    assert effects(run.id).count("unregister") == 1
+
+
+def test_a_pivot_whose_answers_are_all_lost_is_never_undone() -> None:
+    run = SagaRun(trip, INPUT, lose_answer_at={"sample.issue_ticket": 12}).until_rest()
+    assert (run.state, run.undone, provider.count("issue_ticket")) == ("completed", [], 1)
+    assert run.step("sample.issue_ticket").attempts == 13
+
+
+def test_an_event_parked_for_a_saga_that_ends_without_it_is_ignored_with_the_reason() -> None:
+    run = SagaRun(trip, INPUT).send("sample.seat_free", {"seat": "1A"}).until_rest()
+    kept = InboxMessage.objects.get(key=run.saga.business_key)
+    assert (run.state, kept.state, kept.reason) == (
+        "completed",
+        "ignored",
+        "the saga ended without waiting for it",
+    )
+
+
+def test_start_is_idempotent_by_business_key_and_refuses_another_input() -> None:
+    key = str(uuid4())
+    with transaction.atomic():
+        first = start_saga(trip, input=INPUT, business_key=key)
+        assert start_saga(trip, input=INPUT, business_key=key).id == first.id
+        with pytest.raises(BusinessKeyTaken, match="with another input"):
+            start_saga(trip, input=TripInput(name="Bob"), business_key=key)
+    assert Saga.objects.count() == OutboxMessage.objects.filter(kind="dispatch").count() == 1
+
+
+def test_nothing_is_sent_for_a_transaction_that_does_not_commit() -> None:
+    with transaction.atomic():
+        start_saga(trip, input=INPUT, business_key="gone")
+        transaction.set_rollback(True)
+    assert (Saga.objects.count(), OutboxMessage.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: start_saga(trip, input=INPUT, business_key="k"),
+        lambda: publish_event(type="a.b", source="s", key="k"),
+    ],
+)
+def test_the_outbox_refuses_to_be_written_outside_a_transaction(call: Any) -> None:
+    with pytest.raises(OutboxOutsideTransaction):
+        call()
+
+
+def test_a_message_committed_after_a_later_one_is_still_sent() -> None:
+    """Polled by "not yet sent": an id cursor would have passed it by."""
+    run = SagaRun(trip, INPUT)
+    late = OutboxMessage.objects.get(saga_id=run.id)
+    OutboxMessage.objects.create(
+        id=late.id + 1000, kind="event", payload={"id": "x", "type": "a.b", "source": "s", "key": "k"}
+    )
+    OutboxMessage.objects.filter(id=late.id).update(sent_at=None, claimed_until=None)
+    with use_transport(run.transport):
+        assert outbox.drain() == 2
+        assert outbox.drain() == 0
+
+
+def test_a_sweep_with_nothing_to_do_finds_nothing() -> None:
+    assert (sweep().messages, sweep().sagas) == (0, 0)
+
+
+def test_a_cancel_once_the_pivot_is_at_work_is_refused() -> None:
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: "sample.confirm" in each.done)
+    claim(run, "issue_ticket", after=("sample.confirm",))
+    with pytest.raises(TransitionRefused, match=r"sample\.issue_ticket has begun"):
+        run.cancel()
+    assert run.state == "running"
+
+
+@pytest.mark.parametrize("done", [0, 1, 3, 4])
+def test_cancelled_in_each_phase_before_the_pivot_all_is_undone(done: int) -> None:
+    run = SagaRun(trip, INPUT)
+    run.until(lambda each: len(each.done) >= done)
+    run.cancel("changed my mind").until_rest()
+    assert run.state == "cancelled"
+    assert provider.count("charge") == provider.count("refund")
+    booked = effects(run.id)
+    assert booked.count("book_seat") == booked.count("free_seat")
+    assert booked[-1] == "say_sorry:cancel"
+
+
+def test_a_command_that_cannot_be_built_fails_the_step_with_the_reason() -> None:
+    run = SagaRun(trip, INPUT)
+    Saga.objects.filter(id=run.id).update(input={"name": "Ada", "full": "perhaps"})
+    run.until_rest()
+    assert run.state == "compensated"
+    assert run.saga.failure is not None
+    assert "cannot be built" in run.saga.failure["message"]
+
+
+def test_states_and_constraints_say_the_same() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conname IN ('saga_state_known', 'step_state_known')"
+        )
+        known = dict(cursor.fetchall())
+    for state in SagaState:
+        assert f"'{state.value}'" in known["saga_state_known"]
+    for step_state in StepState:
+        assert f"'{step_state.value}'" in known["step_state_known"]
+    assert set(TRANSITIONS) == set(SagaState)
+    assert {s.value for s in TERMINAL} == {"completed", "compensated", "failed", "cancelled"}
+
+
+def test_an_error_of_a_step_is_kept_with_its_traceback() -> None:
+    run = SagaRun(trip, INPUT, fail_at="sample.register").until_rest()
+    error = run.step("sample.register").error
+    assert error is not None
+    assert (error["kind"], "fails by script" in error["message"]) == ("Boom", True)
+    assert "Traceback" in error["traceback"]
+
+
+def test_an_id_of_a_saga_grows_with_time() -> None:
+    ids = [SagaRun(trip, INPUT).id for _ in range(3)]
+    assert all(each.version == 7 for each in ids)
+    assert ids == sorted(ids)
