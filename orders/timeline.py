@@ -30,6 +30,12 @@ RETURNED = {
 }
 """What has happened when the step's undo is done."""
 
+WAITED_FOR = {
+    "shipping.stock_reserved": "Waiting for stock",
+    "shipping.dispatched": "Waiting for the carrier",
+}
+"""What has not happened yet, while the saga rests for it."""
+
 _AHEAD = {
     "pending": "about to start",
     "running": "under way",
@@ -44,5 +50,7 @@ _AHEAD = {
 
 def in_words(*, name: str, direction: str, state: str) -> str:
     """One line for one row of the saga, e.g. `Payment taken`, or `Card checked: refused`."""
+    if state == "waiting" and name in WAITED_FOR:
+        return WAITED_FOR[name]
     said = (RETURNED if direction == "undo" else FORWARD).get(name, name.replace(".", ": ").replace("_", " "))
     return said if state == "done" else f"{said}: {_AHEAD.get(state, state)}"

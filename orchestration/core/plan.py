@@ -135,7 +135,9 @@ def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, res
         return Finish(SagaState.COMPLETED)
     for item in frontier:
         if isinstance(item, Broken):
-            if item.step in definition.after_pivot or _is_unsure_pivot(definition, saga, item.step):
+            if _is_unsure_pivot(definition, saga, item.step):
+                return _settle_pivot(item.step, saga, now)
+            if item.step in definition.after_pivot:
                 return Escalate(item.step, "step_failed")
             return BeginUndo("step_failed", item.step)
     begun = pivot_has_begun(definition, saga)
@@ -176,9 +178,16 @@ def _may_have_acted(row: StepView | None) -> bool:
 
 
 def _is_unsure_pivot(definition: SagaDefinition, saga: SagaView, step: str) -> bool:
-    """A pivot that may have acted cannot be undone, nor passed: only a person can say which."""
+    """Whether a step is a pivot that was given up and may have acted all the same."""
     row = saga.forward(step)
     return definition.pivot is not None and definition.pivot.name == step and row is not None and row.unsure
+
+
+def _settle_pivot(step: str, saga: SagaView, now: datetime) -> Plan:
+    """A pivot that may have acted is settled before anything else: if it did, the saga goes forward."""
+    row = saga.forward(step)
+    later = [m for m in (row.lease_until, row.due_at) if m is not None and m > now] if row is not None else []
+    return Rest(max(later)) if later else Settle((step,))
 
 
 def _plan_undo(definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta) -> Plan:

@@ -51,10 +51,10 @@ SELECT row_to_json(saga), (SELECT row_to_json(claimed) FROM claimed),
 
 _CLAIM_UNSETTLED = """
 WITH saga AS (
-    SELECT id FROM orchestration_saga WHERE id = %(saga)s AND state = 'compensating' FOR SHARE
+    SELECT id FROM orchestration_saga WHERE id = %(saga)s AND state = ANY(%(states)s) FOR SHARE
 )
 UPDATE orchestration_sagastep AS step
-   SET state = 'unknown', unsure = true, deliveries = deliveries + 1, token = token + 1, due_at = NULL,
+   SET state = CASE step.state WHEN 'failed' THEN 'failed' ELSE 'unknown' END, unsure = true, deliveries = deliveries + 1, token = token + 1, due_at = NULL,
        lease_until = statement_timestamp() + %(lease)s * interval '1 second'
   FROM saga
  WHERE step.saga_id = saga.id AND step.name = %(name)s AND step.direction = 'forward'
@@ -141,14 +141,22 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
     return Delivery(saga=saga, claim=claim, results=results or {}, known_state=known_state)
 
 
-def claim_unsettled(saga_id: UUID, step: str, *, lease: float) -> tuple[Claim, dict[str, Any] | None] | None:
+def claim_unsettled(
+    saga_id: UUID, step: str, *, is_pivot: bool, lease: float
+) -> tuple[Claim, dict[str, Any] | None] | None:
     """Claim a forward step of unknown outcome in order to settle it, while its saga is being undone.
+
+    A pivot is also settled while the saga still goes forward: before it is known to be absent, nothing may be undone.
 
     One statement of its own. Returns the claim and the error of the step's newest attempt, or None when there is
     nothing to settle or somebody else is at it.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM_UNSETTLED, {"saga": saga_id, "name": step, "lease": lease})
+        states = [SagaState.COMPENSATING, *(FORWARD_STATES if is_pivot else ())]
+        cursor.execute(
+            _CLAIM_UNSETTLED,
+            {"saga": saga_id, "name": step, "lease": lease, "states": [state.value for state in states]},
+        )
         row = cursor.fetchone()
     if row is None:
         return None

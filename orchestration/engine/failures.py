@@ -80,10 +80,7 @@ def record_failure(
         row.lease_until = None
         row.unsure = _is_unsure(error, external=external, before=claim.unsure)
         policy = definition.retry_policy(row.name, row.direction)
-        # A pivot that may have acted is neither undone nor passed: it is looked up until its outcome is known.
-        undecided = row.unsure and definition.pivot is not None and definition.pivot.name == row.name
-        exhausted = not policy.allows(ended_attempts=row.attempts) and not undecided
-        final = isinstance(error, StepRejected) or exhausted
+        final = isinstance(error, StepRejected) or not policy.allows(ended_attempts=row.attempts)
         if final:
             _give_up(saga, row, definition, error)
         else:
@@ -169,8 +166,9 @@ def _give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Excep
     saga.wake_at = database_now() + LINK_ERROR_GRACE
     if row.direction != Direction.FORWARD.value:
         return  # the plan decides: go on with the others, or stop; then an incident
-    is_pivot = definition.pivot is not None and definition.pivot.name == row.name
-    if row.name in definition.after_pivot or (is_pivot and row.unsure):
+    if row.unsure and definition.pivot is not None and definition.pivot.name == row.name:
+        return  # it may have acted, and then there is no way back: the plan has it settled first
+    if row.name in definition.after_pivot:
         open_incident(saga, "step_failed", step=row.name, message=facts.get("message", ""))
     elif SagaState(saga.state) in FORWARD_STATES:
         begin_undo(saga, kind="rejected" if rejected else "exhausted", step=row.name, error=facts)

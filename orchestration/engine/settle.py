@@ -17,7 +17,7 @@ from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.binding import build_command
 from orchestration.core.references import Message
-from orchestration.core.states import Direction, StepState
+from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
 from orchestration.engine.history import note
 from orchestration.engine.incidents import open_incident
@@ -37,12 +37,13 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     No transaction is open while the provider is asked. Its errors leave the outcome unknown, to be asked again later.
     """
     reference = participant.reference
-    claimed = claim_unsettled(saga_id, step, lease=engine_settings().LEASE_SECONDS)
+    saga = Saga.objects.get(id=saga_id)
+    definition = registry.find(saga.definition, saga.version)
+    is_pivot = definition.steps[step].pivot
+    claimed = claim_unsettled(saga_id, step, is_pivot=is_pivot, lease=engine_settings().LEASE_SECONDS)
     if claimed is None:
         return
     claim, earlier = claimed
-    saga = Saga.objects.get(id=saga_id)
-    definition = registry.find(saga.definition, saga.version)
     known = SagaStep.objects.filter(saga=saga, direction="forward", state="done").exclude(result=None)
     results = {row.name: row.result or {} for row in known}
     command = build_command(definition, definition.steps[step], reference.takes, saga.input, results)
@@ -77,15 +78,25 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         if row.token != claim.token:
             transaction.set_rollback(True)
             return
-        _write(locked, row, found, command, certain, reference.timeout)
+        _write(
+            locked, row, found, command, certain, reference.timeout, definition.steps[step].milestone or ""
+        )
 
 
 def _write(
-    saga: Saga, row: SagaStep, found: Message | None, command: Message, certain: bool, timeout: float
+    saga: Saga,
+    row: SagaStep,
+    found: Message | None,
+    command: Message,
+    certain: bool,
+    timeout: float,
+    milestone: str,
 ) -> None:
     row.lease_until = None
     if found is not None:
-        row.state, row.unsure = StepState.DONE.value, False
+        row.state, row.unsure, row.error = StepState.DONE.value, False, None
+        if saga.state != SagaState.COMPENSATING.value:
+            saga.milestone = milestone or saga.milestone
         row.input, row.result = command.model_dump(mode="json"), found.model_dump(mode="json")
         row.result_type = type(found).__name__
     elif certain:
@@ -94,11 +105,12 @@ def _write(
         row.error = {**(row.error or {}), LOOKED: True}
         row.due_at = database_now() + timedelta(seconds=engine_settings().LEASE_SECONDS + timeout)
         saga.wake_at = row.due_at
-    note(saga, "outcome_settled", step=row.name, direction=row.direction, outcome=row.state)
-    if row.state != StepState.UNKNOWN.value:
+    kind = "outcome_still_unknown" if row.unsure else "outcome_settled"
+    note(saga, kind, step=row.name, direction=row.direction, outcome=row.state)
+    if not row.unsure:
         row.ended_at, row.done_seq = Now(), saga.last_seq
     row.save()
-    saga.save(update_fields=["last_seq", "wake_at"])
+    saga.save(update_fields=["last_seq", "wake_at", "milestone"])
 
 
 def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, *, incident: bool) -> None:

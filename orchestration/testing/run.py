@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.module_loading import autodiscover_modules
 
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message
@@ -57,6 +58,7 @@ class SagaRun:
         shuffled: int | None = None,
     ) -> None:
         self.script = Script(fail_at, reject_at, lose_answer_at, answers or {})
+        autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
         check_names(self.script)
         self.transport = HandTransport(doubled=doubled, shuffled=shuffled)
         self._key = key = business_key or str(uuid4())

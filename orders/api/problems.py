@@ -25,7 +25,7 @@ from orders.errors import (
     Problem,
     ReferenceTaken,
 )
-from orders.services.request_problems import problem_of
+from orders.services.request_problems import problems_of
 from orders.strict_json import MalformedJson
 
 log = logging.getLogger("orders.api")
@@ -123,11 +123,11 @@ def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def _findings(error: ValidationError) -> list[Problem]:
     # The first part says where the field was (body, query, path), the second names our Python argument.
-    problems = []
+    findings = []
     for finding in error.errors:
         place, *rest = finding["loc"]
-        problems.append(problem_of(kind=finding["type"], location=rest[1:] if place == "body" else rest[-1:]))
-    return problems
+        findings.append((finding["type"], rest[1:] if place == "body" else rest[-1:]))
+    return problems_of(findings)
 
 
 def answer_with_problems(api: NinjaAPI) -> None:

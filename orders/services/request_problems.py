@@ -70,6 +70,22 @@ def problem_of(*, kind: str, location: Sequence[str | int]) -> Problem:
     return Problem(path_of(location), expected)
 
 
+def problems_of(findings: Sequence[tuple[str, Sequence[str | int]]]) -> list[Problem]:
+    """All of pydantic's findings, each a kind and a location, in words."""
+    places = [tuple(location) for _, location in findings]
+
+    def is_consequence(kind: str, location: Sequence[str | int]) -> bool:
+        # Lines that are wrong are not counted, so a list of one bad line would also be called too short.
+        parent = tuple(location)
+        return kind == "too_short" and any(p != parent and p[: len(parent)] == parent for p in places)
+
+    return [
+        problem_of(kind=kind, location=location)
+        for kind, location in findings
+        if not is_consequence(kind, location)
+    ]
+
+
 def read_order(content: Any) -> PlaceOrder:
     """The order a piece of JSON describes.
 
@@ -80,4 +96,4 @@ def read_order(content: Any) -> PlaceOrder:
         return PlaceOrder.model_validate(content)
     except ValidationError as error:
         findings = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidOrder([problem_of(kind=f["type"], location=f["loc"]) for f in findings]) from None
+        raise InvalidOrder(problems_of([(f["type"], f["loc"]) for f in findings])) from None

@@ -53,6 +53,10 @@ class Charged(Message):
     charge: str
 
 
+class Ticket(Message):
+    ticket: str
+
+
 class Refund(Message):
     name: str
     charge: str
@@ -65,7 +69,7 @@ free_seat = local("sample.free_seat", takes=Command)
 charge = external("sample.charge", takes=Command, gives=Charged)
 refund = external("sample.refund", takes=Refund)
 confirm = local("sample.confirm", takes=Command)
-issue_ticket = external("sample.issue_ticket", takes=Refund)
+issue_ticket = external("sample.issue_ticket", takes=Refund, gives=Ticket)
 send_ticket = local("sample.send_ticket", takes=Command)
 say_sorry = local("sample.say_sorry", takes=Command)
 
@@ -180,13 +184,15 @@ def do_confirm(command: Command, context: StepContext) -> None:
 
 
 @performs(issue_ticket)
-def do_issue_ticket(command: Refund, context: StepContext) -> None:
+def do_issue_ticket(command: Refund, context: StepContext) -> Ticket:
     provider.do("issue_ticket", context)
+    return Ticket(ticket=context.idempotency_key)
 
 
 @do_issue_ticket.look_up
-def find_ticket(command: Refund, context: StepContext) -> None:
-    return None
+def find_ticket(command: Refund, context: StepContext) -> Ticket | None:
+    key = context.idempotency_key
+    return Ticket(ticket=key) if key in provider.effects else None
 
 
 @performs(send_ticket)

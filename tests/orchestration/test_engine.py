@@ -18,7 +18,7 @@ from orchestration.engine.late import keep_late_result
 from orchestration.engine.perform import Verdict, context_for, perform
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
-from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction, TransitionRefused
+from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction, OutcomeUnknown, TransitionRefused
 from orchestration.models import InboxMessage, OutboxMessage, Saga, SagaStep
 from orchestration.services import cancel_saga, publish_event, start_saga
 from orchestration.testing import SagaRun
@@ -94,7 +94,7 @@ def test_a_local_step_overtaken_by_undo_leaves_neither_effect_nor_record() -> No
     original, participant.act = participant.act, act
 
     def deliver() -> None:
-            try:
+        try:
             with use_transport(run.transport):
                 verdicts.append(perform(participant, message(run, "register")))
         finally:
@@ -244,10 +244,31 @@ def test_a_paused_saga_that_is_cancelled_is_undone() -> None:
     assert effects(run.id).count("unregister") == 1
 
 
-def test_a_pivot_whose_answers_are_all_lost_is_never_undone() -> None:
-    run = SagaRun(trip, INPUT, lose_answer_at={"sample.issue_ticket": 12}).until_rest()
-    assert (run.state, run.undone, provider.count("issue_ticket")) == ("completed", [], 1)
-    assert run.step("sample.issue_ticket").attempts == 13
+def test_a_pivot_that_acted_unheard_is_settled_and_the_saga_goes_forward(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Five attempts without an answer, nor an answer to a look-up: it is given up, yet nothing may be undone."""
+    asked: list[int] = []
+    find = sample.do_issue_ticket.find
+    assert find is not None
+
+    def silent_at_first(command: Any, context: Any) -> Any:
+        asked.append(1)
+        if len(asked) <= 6:
+            raise OutcomeUnknown("no answer")
+        return find(command, context)
+
+    monkeypatch.setattr(sample.do_issue_ticket, "find", silent_at_first)
+    run = SagaRun(trip, INPUT, lose_answer_at="sample.issue_ticket").until_rest()
+    assert (run.state, run.undone, run.milestone) == ("completed", [], "Issued")
+    assert provider.count("issue_ticket") == 1
+    assert run.saga.history.filter(kind="outcome_settled", data__outcome="done").count() == 1
+
+
+def test_a_pivot_given_up_that_did_not_act_is_settled_and_everything_undone() -> None:
+    run = SagaRun(trip, INPUT, fail_at="sample.issue_ticket").until_rest()
+    assert (run.state, run.step("sample.issue_ticket").state) == ("compensated", "absent")
+    assert provider.count("refund") == 1
 
 
 def test_an_event_parked_for_a_saga_that_ends_without_it_is_ignored_with_the_reason() -> None:

@@ -37,6 +37,14 @@ def test_a_quantity_is_a_whole_number_from_1_to_10000(
     assert nothing_is_stored()
 
 
+def test_an_only_line_that_is_wrong_is_one_problem_and_not_also_too_few_lines(
+    catalog: None, post: Post, order_json: dict[str, Any]
+) -> None:
+    order_json["lines"] = [{"sku": "NW-11", "quantity": True}]
+    assert set(problems_of(post(order_json))) == {"lines[0].quantity"}
+    assert nothing_is_stored()
+
+
 @pytest.mark.parametrize("quantity", [1, 10_000])
 def test_the_bounds_themselves_are_good(
     catalog: None, post: Post, order_json: dict[str, Any], quantity: int

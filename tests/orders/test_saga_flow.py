@@ -161,7 +161,7 @@ def test_the_timeline_tells_the_story_in_plain_words(catalog: None, client: Clie
     told = [entry["text"] for entry in saga["timeline"]]
     assert told[0] == "Order confirmed"
     assert set(told[1:3]) == {"Stock checked", "Card checked"}
-    assert told[3:] == ["Payment taken", "Shipping label made", "Handed to the carrier: waiting"]
+    assert told[3:] == ["Payment taken", "Shipping label made", "Waiting for the carrier"]
 
 
 @pytest.mark.parametrize("seed", range(3))
