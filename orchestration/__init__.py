@@ -5,7 +5,7 @@ Celery tasks of step functions, `orchestration.services` starts and stops sagas,
 """
 
 from orchestration.core.context import Failure, StepContext
-from orchestration.core.definition import SagaDefinition, saga
+from orchestration.core.definition import SagaDefinition
 from orchestration.core.dsl import (
     choice,
     days,
@@ -15,6 +15,7 @@ from orchestration.core.dsl import (
     minutes,
     nothing,
     parallel,
+    saga,
     seconds,
     step,
     wait_for,

@@ -14,7 +14,7 @@ from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import StepReference
 from orchestration.core.validation import faults
-from orchestration.participant import participant_for
+from orchestration.engine.participants import participant_for
 
 
 @register("orchestration")

@@ -15,68 +15,13 @@ from uuid import UUID
 
 from celery import Task, shared_task
 
-from orchestration.core.context import StepContext
-from orchestration.core.outcome import NotNeeded
-from orchestration.core.references import Message, StepReference
+from orchestration.core.references import StepReference
 from orchestration.core.states import Direction
-from orchestration.errors import DefinitionError, StepError
-
-Act = Callable[[Any, StepContext], Message | NotNeeded | None]
-Find = Callable[[Any, StepContext], Message | None]
-Save = Callable[[Any, Any, StepContext], None]
-
-_participants: dict[str, Participant] = {}
-
-
-class Participant:
-    """The implementation of one step reference. Calling it calls the function, for unit tests."""
-
-    def __init__(self, reference: StepReference, act: Act) -> None:
-        self.reference = reference
-        self.act = act
-        self.find: Find | None = None
-        self.refuse: Find | None = None
-        self.save: Save | None = None
-        self.__doc__ = act.__doc__
-        self.__name__ = getattr(act, "__name__", reference.task)
-        self.task = _step_task(self)
-        self.settle_task = _settle_task(self) if reference.is_external else None
-
-    def __call__(self, command: Any, context: StepContext) -> Any:
-        """Call the function plainly."""
-        return self.act(command, context)
-
-    def perform_action(self, command: Any, context: StepContext) -> Message | NotNeeded | None:
-        """Call the function on the engine's behalf; the one seam where a test may step in between."""
-        return self.act(command, context)
-
-    def look_up(self, function: Find) -> Find:
-        """Register how to ask the provider, by idempotency key, whether the effect exists. None: it does not."""
-        self.find = function
-        return function
-
-    def cancel_by_key(self, function: Find) -> Find:
-        """Register how to have the provider refuse the key from now on. Returns the effect if it already exists."""
-        self.refuse = function
-        return function
-
-    def record(self, function: Save) -> Save:
-        """Register what the app writes for itself, in the transaction that records the result: exactly once."""
-        self.save = function
-        return function
-
-    def check_result(self, result: Message | None) -> None:
-        """Refuse a result that the reference does not promise.
-
-        Raises:
-            TypeError: a choice or a later step would not know what to do with it.
-        """
-        gives = self.reference.gives
-        if result is None or isinstance(result, gives):
-            return  # None: nothing promised, an undo that was not needed, or the rest skipped
-        raise TypeError(
-            f"{self.reference} returned {type(result).__name__}, which its reference does not give"
-        )
+from orchestration.engine.claims import StepMessage
+from orchestration.engine.participants import Act, Participant, add
+from orchestration.engine.perform import Verdict, perform
+from orchestration.engine.settle import settle
+from orchestration.errors import StepError
 
 
 def performs(reference: StepReference) -> Callable[[Act], Participant]:
@@ -87,24 +32,13 @@ def performs(reference: StepReference) -> Callable[[Act], Participant]:
     """
 
     def decorate(function: Act) -> Participant:
-        known = _participants.get(reference.task)
-        if known is not None and known.act.__code__ is not function.__code__:
-            raise DefinitionError(
-                f"{reference.task} is implemented twice: {known.act.__qualname__} and {function.__qualname__}"
-            )
-        return _participants.setdefault(reference.task, Participant(reference, function))
+        participant = add(Participant(reference, function))
+        _step_task(participant)
+        if reference.is_external:
+            _settle_task(participant)
+        return participant
 
     return decorate
-
-
-def participant_for(task: str) -> Participant | None:
-    """The implementation of a task in this process, if it has one."""
-    return _participants.get(task)
-
-
-def everyone() -> list[str]:
-    """The task names performed in this process."""
-    return sorted(_participants)
 
 
 def _step_task(participant: Participant) -> Task[..., Any]:
@@ -127,9 +61,6 @@ def _step_task(participant: Participant) -> Task[..., Any]:
         after: list[str] | None = None,
         order: str = "",
     ) -> str:
-        from orchestration.engine.claims import StepMessage
-        from orchestration.engine.perform import Verdict, perform
-
         links: Any = self.request.chain or []
         delivery: Any = self.request.delivery_info or {}
         message = StepMessage(
@@ -156,8 +87,6 @@ def _step_task(participant: Participant) -> Task[..., Any]:
 def _settle_task(participant: Participant) -> Task[..., Any]:
     @shared_task(name=f"{participant.reference.task}.settle", acks_late=True, reject_on_worker_lost=True)
     def settle_step(*, saga: str, step: str, order: str = "") -> None:
-        from orchestration.engine.settle import settle
-
         settle(participant, UUID(saga), step)
 
     return settle_step

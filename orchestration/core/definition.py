@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from orchestration.core import registry
-from orchestration.core.nodes import Node, Nothing, Sequence, Step, Wait
+from orchestration.core.export import export_node
+from orchestration.core.nodes import Node, Nothing, Step, Wait
 from orchestration.core.policy import AFTER_PIVOT, FORWARD, RetryPolicy
 from orchestration.core.references import Message, StepReference
 
@@ -98,48 +98,17 @@ class SagaDefinition:
 
     def export(self) -> dict[str, Any]:
         """The definition as JSON: for viewers, documents and the fingerprint."""
-        from orchestration.core.export import export_definition
-
-        return export_definition(self)
+        return {
+            "name": self.name,
+            "version": self.version,
+            "input": self.input.model_json_schema(),
+            "deadline_seconds": self.deadline,
+            "undo_policy": self.undo_policy,
+            "flow": export_node(self.flow),
+            "after_undo": export_node(self.after_undo) if self.after_undo is not None else None,
+        }
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the export: changes when the flow changes."""
         return hashlib.sha256(json.dumps(self.export(), sort_keys=True).encode()).hexdigest()
-
-
-def saga(
-    name: str,
-    *,
-    version: int,
-    input: type[Message],
-    flow: Node,
-    after_undo: Node | None = None,
-    deadline: float | None = None,
-    undo_policy: UndoPolicy = "go_on",
-) -> SagaDefinition:
-    """Define a saga and make it known to this process.
-
-    Args:
-        name: dotted and stable, e.g. `orders.fulfil`; it is stored with every saga.
-        version: raise it when the flow changes; keep the old version until its last saga has ended.
-        input: what a saga of this kind is started with.
-        flow: the steps, composed with `|`, `parallel`, `choice` and `wait_for`.
-        after_undo: what runs when everything is undone, before the saga ends.
-        deadline: seconds from the start after which it is undone, unless its pivot has begun.
-        undo_policy: `go_on` undoes the others when one undo fails for good; `stop` waits for a person.
-
-    Returns:
-        The definition. Its faults are reported by `manage.py check`, not here, so that all are seen at once.
-    """
-    definition = SagaDefinition(
-        name=name,
-        version=version,
-        input=input,
-        flow=flow if isinstance(flow, Sequence) else Sequence((flow,)),
-        after_undo=after_undo,
-        deadline=deadline,
-        undo_policy=undo_policy,
-    )
-    registry.register(definition)
-    return definition

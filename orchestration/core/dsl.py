@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Step, Wait
+from orchestration.core import registry
+from orchestration.core.definition import SagaDefinition, UndoPolicy
+from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Sequence, Step, Wait
 from orchestration.core.policy import UNDO, RetryPolicy
 from orchestration.core.references import Message, StepReference
 
@@ -95,3 +97,40 @@ def wait_for(
         milestone: business name of having got here.
     """
     return Wait(name or event, event, gives, within, otherwise, milestone)
+
+
+def saga(
+    name: str,
+    *,
+    version: int,
+    input: type[Message],
+    flow: Node,
+    after_undo: Node | None = None,
+    deadline: float | None = None,
+    undo_policy: UndoPolicy = "go_on",
+) -> SagaDefinition:
+    """Define a saga and make it known to this process.
+
+    Args:
+        name: dotted and stable, e.g. `orders.fulfil`; it is stored with every saga.
+        version: raise it when the flow changes; keep the old version until its last saga has ended.
+        input: what a saga of this kind is started with.
+        flow: the steps, composed with `|`, `parallel`, `choice` and `wait_for`.
+        after_undo: what runs when everything is undone, before the saga ends.
+        deadline: seconds from the start after which it is undone, unless its pivot has begun.
+        undo_policy: `go_on` undoes the others when one undo fails for good; `stop` waits for a person.
+
+    Returns:
+        The definition. Its faults are reported by `manage.py check`, not here, so that all are seen at once.
+    """
+    definition = SagaDefinition(
+        name=name,
+        version=version,
+        input=input,
+        flow=flow if isinstance(flow, Sequence) else Sequence((flow,)),
+        after_undo=after_undo,
+        deadline=deadline,
+        undo_policy=undo_policy,
+    )
+    registry.register(definition)
+    return definition

@@ -1,31 +1,16 @@
-"""A definition as JSON: what viewers draw, what the fingerprint covers. Stable: keys are only ever added."""
+"""The nodes of a definition as JSON: what viewers draw, what the fingerprint covers. Stable: keys are only ever added."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestration.core.nodes import Choice, Node, Nothing, Parallel, Sequence, Step, Wait
 from orchestration.core.policy import RetryPolicy
 from orchestration.core.references import StepReference
 
-if TYPE_CHECKING:
-    from orchestration.core.definition import SagaDefinition
 
-
-def export_definition(definition: SagaDefinition) -> dict[str, Any]:
-    """The whole definition as one JSON object, with the schema of its input."""
-    return {
-        "name": definition.name,
-        "version": definition.version,
-        "input": definition.input.model_json_schema(),
-        "deadline_seconds": definition.deadline,
-        "undo_policy": definition.undo_policy,
-        "flow": _node(definition.flow),
-        "after_undo": _node(definition.after_undo) if definition.after_undo is not None else None,
-    }
-
-
-def _node(node: Node) -> dict[str, Any]:
+def export_node(node: Node) -> dict[str, Any]:
+    """One node and all below it, as a JSON object."""
     match node:
         case Step():
             return {
@@ -51,11 +36,11 @@ def _node(node: Node) -> dict[str, Any]:
                 "milestone": node.milestone,
             }
         case Sequence():
-            return {"node": "sequence", "nodes": [_node(part) for part in node.nodes]}
+            return {"node": "sequence", "nodes": [export_node(part) for part in node.nodes]}
         case Parallel():
-            return {"node": "parallel", "branches": [_node(part) for part in node.branches]}
+            return {"node": "parallel", "branches": [export_node(part) for part in node.branches]}
         case Choice():
-            branches = {kind.__name__: _node(part) for kind, part in node.branches}
+            branches = {kind.__name__: export_node(part) for kind, part in node.branches}
             return {"node": "choice", "on": node.on, "branches": branches}
         case _:
             raise TypeError(f"unknown node {node!r}")

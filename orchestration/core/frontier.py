@@ -153,3 +153,11 @@ def mirrored(node: Node, keep: Callable[[Step], bool]) -> Node | None:
                 p for child in reversed(node.children()) if (p := mirrored(child, keep)) is not None
             )
             return Sequence(parts) if len(parts) > 1 else next(iter(parts), None)
+
+
+def earliest(frontier: Frontier, deadline: datetime | None) -> datetime | None:
+    """The first moment at which something of a frontier, or the deadline, is due."""
+    moments = [item.until for item in frontier if isinstance(item, Busy | Resting) and item.until is not None]
+    if deadline is not None:
+        moments.append(deadline)
+    return min(moments, default=None)

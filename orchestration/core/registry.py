@@ -5,12 +5,8 @@ A process-wide table, filled by importing each app's `sagas.py` at start, and on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from orchestration.core.definition import SagaDefinition
 from orchestration.errors import DefinitionError, UnknownDefinition
-
-if TYPE_CHECKING:
-    from orchestration.core.definition import SagaDefinition
 
 _definitions: dict[tuple[str, int], SagaDefinition] = {}
 

@@ -16,8 +16,7 @@ from django.db.models.functions import Now
 from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.canvas import Canvas, heads
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.plan import (
+from orchestration.core.decisions import (
     BeginUndo,
     Escalate,
     Finish,
@@ -27,8 +26,9 @@ from orchestration.core.plan import (
     Send,
     Settle,
     SettleAbsent,
-    plan,
 )
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.plan import plan
 from orchestration.core.states import TERMINAL, Direction, SagaState, StepState
 from orchestration.engine.failures import begin_undo
 from orchestration.engine.history import move, note

@@ -18,8 +18,8 @@ from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.history import note
 from orchestration.engine.incidents import open_incident
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.participants import Participant
 from orchestration.models import SagaStep
-from orchestration.participant import Participant
 
 
 def keep_late_result(

@@ -7,7 +7,6 @@ recorded under the fencing token, and an earlier attempt of unknown outcome is l
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
@@ -16,22 +15,22 @@ from pydantic import ValidationError
 from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.binding import build_command
-from orchestration.core.context import Failure, StepContext
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, StepState
 from orchestration.engine.claims import Claim, Delivery, StepMessage, claim_step
+from orchestration.engine.contexts import context_for
 from orchestration.engine.failures import Failed, give_up_killer, record_failure
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.late import keep_late_result
 from orchestration.engine.leases import renewed
+from orchestration.engine.participants import Participant
 from orchestration.engine.records import Ending, NotRecorded, record_ending
 from orchestration.engine.release import release_claim
 from orchestration.engine.transport import knock
 from orchestration.errors import SkipRest, StepRejected, UnknownDefinition
 from orchestration.models import Saga, SagaStep
-from orchestration.participant import Participant
 
 
 class Verdict(Enum):
@@ -209,24 +208,3 @@ class _Attempt:
         if decided is not None and decided.final:
             raise decided.error from error
         return Verdict.STOP
-
-
-def context_for(message: StepMessage, saga: dict[str, Any], claim: Claim) -> StepContext:
-    """What a step is told about the saga it acts for."""
-    failure = saga["failure"]
-    return StepContext(
-        saga_id=message.saga_id,
-        business_key=saga["business_key"],
-        step=message.step,
-        direction=message.direction.value,
-        attempt=claim.attempts + 1,
-        idempotency_key=idempotency_key(message, claim),
-        trace_id=saga["trace_id"],
-        product_line=saga["product_line"],
-        failure=Failure(**failure) if failure and message.direction is not Direction.FORWARD else None,
-    )
-
-
-def idempotency_key(message: StepMessage, claim: Claim) -> str:
-    """Stable over attempts, redeliveries and restores: saga, step, direction, generation. At most 255 characters."""
-    return f"{message.saga_id}/{message.step}/{message.direction.value}/{claim.generation}"

@@ -12,7 +12,8 @@ import threading
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from orchestration.engine import outbox
+from orchestration.engine.drain import drain
+from orchestration.engine.transport import carried_by_hand
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class _Relay:
 
     def _drain(self) -> None:
         try:
-            while outbox.drain():
+            while drain():
                 pass
         except DatabaseError as error:
             logger.warning("relay: the database is away, the heartbeat will send: %s", error)
@@ -66,7 +67,5 @@ _relay = _Relay()
 
 def wake() -> None:
     """Have this process's relay send what is unsent; returns at once."""
-    from orchestration.engine.transport import carried_by_hand
-
     if not carried_by_hand():
         _relay.wake()

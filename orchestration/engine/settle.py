@@ -19,14 +19,15 @@ from orchestration.core.binding import build_command
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
+from orchestration.engine.contexts import context_for
 from orchestration.engine.history import note
 from orchestration.engine.incidents import open_incident
 from orchestration.engine.leases import renewed
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.participants import Participant
 from orchestration.engine.reading import database_now
 from orchestration.errors import StepRetryable
 from orchestration.models import Saga, SagaStep
-from orchestration.participant import Participant
 
 LOOKED = "looked_up_once"
 
@@ -54,8 +55,6 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         "product_line": saga.product_line,
         "failure": None,
     }
-
-    from orchestration.engine.perform import context_for
 
     context = context_for(message, facts, claim)
     ask = participant.refuse or participant.find

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
-from orchestration.engine import outbox
 from orchestration.engine.advance import advance
+from orchestration.engine.drain import drain
 from orchestration.errors import SendFailed
 from orchestration.models import Saga
 
@@ -36,7 +36,7 @@ class Swept:
 
 def sweep() -> Swept:
     """One round: unsent messages first, then sagas that are due. Opens short transactions of its own."""
-    messages = outbox.drain()
+    messages = drain()
     due = _pick_due()
     for saga_id in due:
         try:

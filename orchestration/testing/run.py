@@ -15,8 +15,8 @@ from django.utils.module_loading import autodiscover_modules
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message
 from orchestration.core.states import TERMINAL, SagaState
-from orchestration.engine import outbox
 from orchestration.engine.advance import advance
+from orchestration.engine.drain import drain
 from orchestration.engine.reading import database_now
 from orchestration.engine.transport import use_transport
 from orchestration.models import Incident, Saga, SagaStep
@@ -128,7 +128,7 @@ class SagaRun:
         """Deliver one message. False when none is on its way."""
         with self._at_work():
             # Only its own: another run's messages belong to another run's script.
-            outbox.drain(Q(saga_id=self.id) | Q(payload__key=self._key))
+            drain(Q(saga_id=self.id) | Q(payload__key=self._key))
             return self.transport.carry_one()
 
     def skip(self, seconds: float) -> Self:

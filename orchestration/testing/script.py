@@ -11,8 +11,8 @@ from unittest import mock
 
 from orchestration.core.context import StepContext
 from orchestration.core.references import Message
+from orchestration.engine.participants import Participant, everyone
 from orchestration.errors import OutcomeUnknown, StepRejected
-from orchestration.participant import Participant, everyone
 
 Times = str | Iterable[str] | Mapping[str, int]
 """One task name, several, or a task name -> how many of its first calls are hit. Without a number: every call."""

@@ -12,12 +12,12 @@ from orchestration.core.canvas import Call, Canvas, Stage
 from orchestration.core.states import Direction
 from orchestration.engine.advance import advance
 from orchestration.engine.claims import StepMessage
+from orchestration.engine.participants import participant_for
 from orchestration.engine.perform import Verdict, perform
 from orchestration.engine.settle import settle
 from orchestration.engine.transport import Address
 from orchestration.engine.waits import receive_event
 from orchestration.errors import StepError
-from orchestration.participant import participant_for
 
 
 @dataclass

@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from orchestration.core.states import TERMINAL, TRANSITIONS, Direction, SagaState, StepState
-from orchestration.engine import outbox
 from orchestration.engine.claims import StepMessage, claim_step
+from orchestration.engine.contexts import context_for
+from orchestration.engine.drain import drain
 from orchestration.engine.late import keep_late_result
-from orchestration.engine.perform import Verdict, context_for, perform
+from orchestration.engine.perform import Verdict, perform
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
 from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction, OutcomeUnknown, TransitionRefused
@@ -319,8 +320,8 @@ def test_a_message_committed_after_a_later_one_is_still_sent() -> None:
     )
     OutboxMessage.objects.filter(id=late.id).update(sent_at=None, claimed_until=None)
     with use_transport(run.transport):
-        assert outbox.drain() == 2
-        assert outbox.drain() == 0
+        assert drain() == 2
+        assert drain() == 0
 
 
 def test_a_sweep_with_nothing_to_do_finds_nothing() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.canvas import Call, Fork, heads
-from orchestration.core.plan import (
+from orchestration.core.decisions import (
     BeginUndo,
     Escalate,
     Finish,
@@ -18,8 +18,8 @@ from orchestration.core.plan import (
     Send,
     Settle,
     SettleAbsent,
-    plan,
 )
+from orchestration.core.plan import plan
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.views import SagaView, StepView
 from tests.orchestration.sample import trip

@@ -1,0 +1,123 @@
+"""What is next for a saga that is being undone: the barrier, the undo in reverse, what runs after it. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from orchestration.core.canvas import compile_canvas
+from orchestration.core.decisions import Escalate, Finish, Plan, Rest, Send, Settle, SettleAbsent
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.frontier import Broken, Busy, Frontier, Measure, Ready, earliest, mirrored
+from orchestration.core.nodes import Node, Nothing, Sequence, Step
+from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.views import SagaView, StepView
+
+
+def plan_undo(definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta) -> Plan:
+    """Say what is next while a saga is compensating: settle, undo in reverse, run what follows undo, end."""
+    barrier = _in_flight(definition, saga, now)
+    if barrier is not None:
+        return barrier
+    undone = Measure(saga, Direction.UNDO, now, resend_after)
+    backward = mirrored(definition.flow, lambda step: _needs_undo(step, saga))
+    stuck = False
+    if backward is not None:
+        frontier = undone.frontier(backward)
+        broken = [item for item in frontier if isinstance(item, Broken)]
+        stuck = bool(broken)
+        if broken and definition.undo_policy == "stop":
+            return _failed_undo(frontier)
+        if broken:
+            # Go on with the others: what cannot be undone is taken out of the tree, and named at the end.
+            names = _broken_undos(saga)
+            backward = mirrored(
+                definition.flow, lambda step: _needs_undo(step, saga) and step.name not in names
+            )
+            frontier = undone.frontier(backward) if backward is not None else ()
+        if frontier and backward is not None:
+            return _send_or_rest(backward, frontier, saga, Direction.UNDO, undone)
+    if stuck:
+        return Finish(SagaState.UNDO_FAILED)
+    return _plan_after_undo(definition, saga, now, resend_after)
+
+
+def _plan_after_undo(
+    definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta
+) -> Plan:
+    if definition.after_undo is not None:
+        measure = Measure(saga, Direction.AFTER_UNDO, now, resend_after)
+        frontier = measure.frontier(definition.after_undo)
+        broken = next((item for item in frontier if isinstance(item, Broken)), None)
+        if broken is not None:
+            return Escalate(broken.step, "step_failed")
+        if frontier:
+            return _send_or_rest(definition.after_undo, frontier, saga, Direction.AFTER_UNDO, measure)
+    if saga.cause == "cancel":
+        return Finish(SagaState.CANCELLED)
+    undone = any(
+        row.direction is Direction.UNDO and row.state is StepState.DONE for row in saga.steps.values()
+    )
+    return Finish(SagaState.COMPENSATED if undone else SagaState.FAILED)
+
+
+def _in_flight(definition: SagaDefinition, saga: SagaView, now: datetime) -> Plan | None:
+    """The barrier before undo: nothing is undone while a forward step may still act."""
+    until: datetime | None = None
+    absent: list[str] = []
+    unsettled: list[str] = []
+    for step in (node for node in definition.flow.walk() if isinstance(node, Step)):
+        row = saga.forward(step.name)
+        if row is None:
+            continue
+        if (
+            row.lease_until is not None
+            and row.lease_until > now
+            and row.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED)
+        ):
+            until = min(until or row.lease_until, row.lease_until)
+        elif _is_unsettled(row):
+            if not row.external:
+                absent.append(step.name)
+            elif row.due_at is not None and row.due_at > now:
+                until = min(until or row.due_at, row.due_at)
+            else:
+                unsettled.append(step.name)
+    if absent:
+        return SettleAbsent(tuple(absent))
+    if unsettled:
+        return Settle(tuple(unsettled))
+    return Rest(until) if until is not None else None
+
+
+def _is_unsettled(row: StepView) -> bool:
+    if row.state in (StepState.RUNNING, StepState.UNKNOWN):
+        return True
+    return row.unsure and row.state in (StepState.WAITING, StepState.FAILED, StepState.PENDING)
+
+
+def _needs_undo(step: Step, saga: SagaView) -> bool:
+    if step.undo is None or isinstance(step.undo, Nothing) or step.pivot:
+        return False
+    row = saga.forward(step.name)
+    return row is not None and row.state is StepState.DONE
+
+
+def _broken_undos(saga: SagaView) -> set[str]:
+    gone = (StepState.FAILED, StepState.REJECTED)
+    return {row.name for row in saga.steps.values() if row.direction is Direction.UNDO and row.state in gone}
+
+
+def _failed_undo(frontier: Frontier) -> Plan:
+    """Under the `stop` policy: wait for undos still at work beside the broken one, then stop."""
+    until = earliest(frontier, None)
+    return Rest(until) if any(isinstance(item, Busy) for item in frontier) else Finish(SagaState.UNDO_FAILED)
+
+
+def _send_or_rest(
+    root: Node, frontier: Frontier, saga: SagaView, direction: Direction, measure: Measure
+) -> Plan:
+    until = earliest(frontier, None)
+    if any(isinstance(item, Ready) for item in frontier):
+        sequence = root if isinstance(root, Sequence) else Sequence((root,))
+        return Send(compile_canvas(sequence, saga, direction, measure), until)
+    return Rest(until)
