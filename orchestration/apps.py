@@ -7,7 +7,7 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class OrchestrationConfig(AppConfig):
-    """Finds every app's `sagas.py` and `tasks.py`, registers the checks and the worker's heartbeat."""
+    """Finds every app's `sagas.py`, registers the checks and the worker's heartbeat."""
 
     name = "orchestration"
     default_auto_field = "django.db.models.BigAutoField"

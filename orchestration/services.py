@@ -156,7 +156,11 @@ def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
         if pivot_has_begun(definition, view_of(saga, definition, newest_rows(saga))):
             pivot = definition.pivot.name if definition.pivot is not None else "the pivot"
             raise TransitionRefused(f"{pivot} has begun or is done, and cannot be undone")
-        saga.paused = False  # asking for the end also ends a pause; otherwise nothing would ever be undone
+        if saga.paused:
+            saga.paused = (
+                False  # asking for the end also ends a pause; otherwise nothing would ever be undone
+            )
+            note(saga, "unpaused", who=by)
         begin_undo(saga, kind="cancel", step=None, error={"message": reason or f"cancelled by {by}"}, who=by)
         saga.save()
         outbox.put("dispatch", saga_id=saga.id)

@@ -14,7 +14,7 @@ class Failure:
     step: str | None
     """The step that failed; None when a person, a customer or a deadline stopped the saga."""
     kind: str
-    """`rejected`, `exhausted`, `cancel`, `deadline`, `operator` or `event_timeout`."""
+    """`rejected`, `exhausted`, `cancel`, `deadline` or `event_timeout`."""
     code: str
     """The error's own stable code, e.g. `card_declined`."""
     message: str

@@ -38,7 +38,7 @@ from orchestration.engine.reading import database_now, newest_rows, view_of
 from orchestration.engine.transport import Address, transport
 from orchestration.engine.waits import ignore_parked, open_wait
 from orchestration.errors import UnknownDefinition
-from orchestration.models import Saga, SagaStep
+from orchestration.models import Incident, Saga, SagaStep
 
 
 def advance(saga_id: UUID, *, rescue: bool = False) -> None:
@@ -208,8 +208,9 @@ class _Round:
             row.unsure = True
             row.save(update_fields=["unsure"])
         message = (row.error or {}).get("message", "") if row is not None else ""
-        open_incident(self.saga, kind, step=step, message=message or f"{step} has not come in time")
-        note(self.saga, "escalated", step=step, reason=kind)
+        if not Incident.objects.filter(saga=self.saga, kind=kind, step=step, resolved_at=None).exists():
+            open_incident(self.saga, kind, step=step, message=message or f"{step} has not come in time")
+            note(self.saga, "escalated", step=step, reason=kind)
         self.saga.wake_at = None
 
     def _finish(self, state: SagaState) -> None:

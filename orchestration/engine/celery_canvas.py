@@ -23,7 +23,7 @@ class CeleryTransport:
     """Sends by the project's current Celery app."""
 
     def send_canvas(self, address: Address, canvas: Canvas) -> None:
-        """Send a canvas as chain and chord, every task linked to compensation."""
+        """Send a canvas as chain and chord, linked to compensation: each task, and of a chord its body."""
         links = [_stage(address, stage) for stage in canvas]
         errback = _own(
             "orchestration.compensate", saga=str(address.saga_id), order=address.reference, immutable=False

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 
 class SagaEvent(models.Model):
-    """One entry of a saga's history. The database refuses to change or delete it while its saga lives."""
+    """One entry of a saga's history. Only ever added to; `verify` finds a gap, `saga replay` a forgery."""
 
     id = models.BigAutoField(primary_key=True)
     saga = models.ForeignKey("orchestration.Saga", on_delete=models.CASCADE, related_name="history")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +56,7 @@ def running_worker() -> Iterator[None]:
         finally:
             stop.set()
             heart.join()
+    gc.collect()  # Celery's results say goodbye to their server when they are collected, so that must be now
 
 
 class WorkerRun(SagaRun):
@@ -99,7 +101,7 @@ class WorkerRun(SagaRun):
 
         saga = self.saga
         waiting = SagaStep.objects.filter(
-            saga=saga, state__in=("waiting", "unknown"), due_at__gt=database_now()
+            saga=saga, state__in=("waiting", "unknown", "failed"), due_at__gt=database_now()
         ).exclude(task="")
         if waiting.update(due_at=database_now()):
             Saga.objects.filter(id=self.id).update(wake_at=database_now())
