@@ -13,10 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
+from config.queues import QUEUES
 from config.settings.environment import required
-
-QUEUES = ("orders", "payments", "shipping", "notifications", "orchestration")
-"""One queue per owner of steps, so that a slow service never stands in another's way."""
 
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE

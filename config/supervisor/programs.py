@@ -13,12 +13,11 @@ from pathlib import Path
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
+from config.queues import QUEUES
 from config.servers.ports import LOOPBACK, answers
 
 CHECKED_ALREADY = {"CELERY_SKIP_CHECKS": "1"}
 """For processes of Celery: `prepare` has run Django's system checks a moment ago, and they cost each start a second."""
-
-QUEUES = "orders,payments,shipping,notifications,orchestration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def _worker(name: str, folder: DataFolder) -> Program:
             "worker",
             "-E",
             "-Q",
-            QUEUES,
+            ",".join(QUEUES),
             "-n",
             f"{name}@%h",
             "-P",

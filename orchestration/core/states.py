@@ -1,12 +1,12 @@
 """The states of sagas and steps, said once. The database has the same lists as constraints; a test holds them together.
 
-accepted ──► running ◄──► waiting
-   │            │             │
-   │            ├─────────────┴──► completed
-   └────────────┴──► compensating ──► compensated | failed | cancelled
-                          ▲  │
-                          │  ▼
-                      undo_failed      (a person decides)
+accepted ──► running ◄──► waiting       (accepted may also go straight to waiting or completed)
+   │            │  │         │
+   │            │  └─► completed
+   └────────────┴────────────┴──► compensating ──► compensated | failed | cancelled
+                                      ▲  │
+                                      │  ▼
+                                  undo_failed      (a person decides)
 """
 
 from __future__ import annotations

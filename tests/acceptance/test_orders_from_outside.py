@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -153,4 +155,29 @@ def test_a_bad_file_names_each_bad_line_and_places_the_good_ones(world: World, t
     assert [error["line"] for error in ended["errors"]] == [2, 3, 4, 5]
     assert all(error["reason"] for error in ended["errors"])
     assert world.command("saga", "list", "--limit", "10000", "--json")[1]["sagas"]
+    world.assert_in_order()
+
+
+def test_orders_end_as_they_must_although_every_worker_is_killed_in_the_middle(world: World) -> None:
+    orders = [
+        order(f"KILL-{n}", "NW-75", 1, card="card_declined" if n % 4 == 0 else "card_ok") for n in range(24)
+    ]
+    file = world.folder.with_name(f"{world.folder.name}-kill.jsonl")
+    file.write_text("\n".join(json.dumps(each) for each in orders))
+    try:
+        assert world.command("place_orders", str(file), "--json")[1]["placed"] == 24
+    finally:
+        file.unlink()
+    killed = world.pids("worker")
+    assert len(killed) == 2
+    for worker in killed:
+        os.killpg(worker, signal.SIGKILL)
+
+    def endings() -> dict[str, int]:
+        _, listed = world.command("saga", "list", "--limit", "10000", "--json")
+        states = [saga["state"] for saga in listed["sagas"] if saga["reference"].startswith("KILL-")]
+        return {state: states.count(state) for state in states}
+
+    wait_until(lambda: endings() == {"completed": 18, "compensated": 6}, "all have ended", 90)
+    assert not set(world.pids("worker")) & set(killed)
     world.assert_in_order()

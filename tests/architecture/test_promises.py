@@ -1,0 +1,78 @@
+"""What the documents promise exists: each test that the guarantees name, each file that a page links to."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import orchestration
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_every_test_named_in_the_guarantees_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "guarantees.md").read_text("utf-8"))
+    assert len(named) > 30
+    for file, function in named:
+        tree = ast.parse((ROOT / file).read_text("utf-8"))
+        functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert function in functions, f"{file} has no test {function}"
+
+
+def test_every_promise_names_a_test() -> None:
+    promised = (ROOT / "docs" / "guarantees.md").read_text("utf-8").split("## Not")[0]
+    rows = [
+        line
+        for line in promised.splitlines()
+        if line.startswith("| ") and not line.startswith(("| Promise", "|---"))
+    ]
+    assert rows
+    assert [row for row in rows if "`tests/" not in row] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_public_names_of_the_engine() -> None:
+    """A name here is a promise; adding or removing one is a decision."""
+    assert sorted(orchestration.__all__) == sorted(
+        [
+            "NOT_NEEDED",
+            "Failure",
+            "Message",
+            "NotNeeded",
+            "OutcomeUnknown",
+            "RetryPolicy",
+            "SagaDefinition",
+            "SagaError",
+            "SkipRest",
+            "StepContext",
+            "StepError",
+            "StepReference",
+            "StepRejected",
+            "StepRetryable",
+            "choice",
+            "days",
+            "escalate",
+            "external",
+            "give_up",
+            "hours",
+            "local",
+            "minutes",
+            "nothing",
+            "parallel",
+            "saga",
+            "seconds",
+            "step",
+            "wait_for",
+        ]
+    )
+    assert all(hasattr(orchestration, name) for name in orchestration.__all__)
