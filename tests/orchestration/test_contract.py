@@ -13,12 +13,6 @@ from orchestration.testing import SagaRun
 from tests.orchestration.sample import Seat, TripInput, effects, provider, trip
 from tests.orchestration.worker_run import WorkerRun, running_worker
 
-# Celery's embedded worker leaves sockets to the garbage collector when it stops; real processes are another suite's.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 INPUT = TripInput(name="Ada")
 FULL = TripInput(name="Ada", full=True)
 FORWARD = [
