@@ -25,7 +25,8 @@ from orchestration.testing.script import Script, Times, check_names, scripted
 from orchestration.testing.transport import HandTransport
 
 RESTING = {*(state.value for state in TERMINAL), SagaState.UNDO_FAILED.value, SagaState.WAITING.value}
-MOST_MESSAGES = 10_000
+MOST_MESSAGES = 2_000
+"""A saga of a test that has not come to rest by then is going round in circles."""
 
 
 class SagaRun:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.core.checks import run_checks
 from django.test import Client
+from pytest_django import Settings
 
 from orders.errors import CancelRefused, OrderNotFound
 from orders.services.cancelling import cancel_order
@@ -58,6 +59,49 @@ def test_a_declined_card_cancels_the_order_and_gives_the_stock_back(catalog: Non
     assert order.cancel_reason
     assert on_hand("NW-11") == 20
     assert "notifications.order_cancelled" in {step.name for step in run.saga.steps.filter(state="done")}
+
+
+BEFORE_THE_PIVOT = [
+    "orders.accept",
+    "shipping.reserve_stock",
+    "payments.authorize",
+    "payments.capture",
+    "shipping.create_label",
+]
+
+
+@pytest.mark.parametrize("fault", ["reject_at", "fail_at"])
+@pytest.mark.parametrize("task", BEFORE_THE_PIVOT)
+def test_each_step_that_says_no_or_is_tried_in_vain_cancels_the_order_and_undoes_the_rest(
+    catalog: None, task: str, fault: str, settings: Settings
+) -> None:
+    # What was tried in vain outside is looked up before undo, so somebody must answer for the gateway and the carrier.
+    settings.PAYMENTS_GATEWAY = "payments.gateway_memory.InMemoryGateway"
+    settings.SHIPPING_CARRIER = "shipping.carrier_memory.InMemoryCarrier"
+    stock(NW_11=20)
+    order, run = fulfil(("NW-11", 12), **{fault: task})
+    run.until_rest()
+    assert (run.state, status_of(order)) == (
+        "failed" if task == "orders.accept" else "compensated",
+        "cancelled",
+    )
+    assert on_hand("NW-11") == 20
+    assert task not in run.done
+    assert set(run.undone) <= set(run.done)
+    assert set(run.done) - set(run.undone) <= {
+        "payments.authorize"
+    }  # a void of what was refunded is not needed
+    assert run.incidents == []
+
+
+@pytest.mark.parametrize("task", ["orders.mark_shipped", "notifications.order_shipped"])
+def test_each_step_past_the_pivot_is_tried_until_it_works(catalog: None, task: str) -> None:
+    stock(NW_11=20)
+    order, run = fulfil(("NW-11", 12), fail_at={task: 7})
+    run.until_rest()
+    run.send("shipping.dispatched", DISPATCHED).until(lambda each: each.state == "completed")
+    assert (status_of(order), run.undone, run.incidents) == ("shipped", [], [])
+    assert run.step(task).attempts == 8
 
 
 def test_money_that_was_taken_is_given_back_when_the_label_is_refused(catalog: None) -> None:
