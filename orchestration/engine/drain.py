@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -45,6 +45,12 @@ def drain(only: Q | None = None) -> int:
             left = OutboxMessage.objects.filter(id__in=[m.id for m in batch if m.id not in sent])
             left.update(claimed_until=None, failures=F("failures") + 1, last_error=str(error)[:500])
             break
+        except DatabaseError:
+            raise  # every other message would fail the same way
+        except Exception:
+            # One message that cannot be sent must not hold back those behind it; it is tried again after its claim.
+            logger.exception("outbox message %s could not be sent", message.id)
+            continue
         sent.append(message.id)
     OutboxMessage.objects.filter(id__in=sent).update(sent_at=Now(), claimed_until=None)
     return len(sent)

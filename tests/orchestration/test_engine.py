@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -322,6 +322,21 @@ def test_a_message_committed_after_a_later_one_is_still_sent() -> None:
     with use_transport(run.transport):
         assert drain() == 2
         assert drain() == 0
+
+
+def test_a_message_that_cannot_be_sent_does_not_hold_back_those_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = SagaRun(trip, INPUT), SagaRun(trip, INPUT)
+
+    def advance(saga_id: UUID) -> None:
+        if saga_id == first.id:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr("orchestration.engine.drain.advance", advance)
+    assert drain() == 1
+    assert set(OutboxMessage.objects.filter(sent_at=None).values_list("saga_id", flat=True)) == {first.id}
+    assert OutboxMessage.objects.get(saga_id=second.id).sent_at is not None
 
 
 def test_a_sweep_with_nothing_to_do_finds_nothing() -> None:

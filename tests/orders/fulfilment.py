@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.module_loading import autodiscover_modules
-
 from orchestration import Message
 from orchestration.models import Saga
 from orchestration.testing import SagaRun
@@ -49,8 +47,6 @@ def on_hand(sku: str) -> int:
 
 def fulfil(*lines: tuple[str, int], reference: str = "NW-1", **faults: Any) -> tuple[Order, SagaRun]:
     """Place an order and take up its saga; `faults` are those of SagaRun."""
-    # A worker imports every app's tasks when it starts; here nobody else does.
-    autodiscover_modules("tasks")
     content = {
         **ORDER,
         "reference": reference,
