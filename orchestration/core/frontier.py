@@ -97,6 +97,8 @@ class Measure:
 
     def item(self, name: str, row: StepView | None) -> Item:
         """Where an unfinished step stands: the table of `docs/architecture.md`, row for row."""
+        if (awaited := self._saga.awaited.get((name, self._direction))) is not None:
+            return Busy(name, awaited)
         if row is None:
             return Ready(name)
         match row.state:

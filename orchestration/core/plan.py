@@ -25,7 +25,7 @@ from orchestration.core.frontier import (
 )
 from orchestration.core.nodes import OnTimeout
 from orchestration.core.states import TERMINAL, Direction, SagaState, StepState
-from orchestration.core.undoing import plan_undo
+from orchestration.core.undoing import plan_late, plan_undo
 from orchestration.core.views import SagaView, StepView
 
 RESEND_AFTER = timedelta(seconds=20)
@@ -43,7 +43,9 @@ def plan(
         now: the database's clock.
         resend_after: how long a sent message may be on its way before it is sent again.
     """
-    if saga.state in TERMINAL or saga.state is SagaState.UNDO_FAILED or saga.paused:
+    if saga.state in TERMINAL:
+        return plan_late(definition, saga, now, resend_after)
+    if saga.state is SagaState.UNDO_FAILED or saga.paused:
         return Rest(None)
     if saga.state is SagaState.COMPENSATING:
         return plan_undo(definition, saga, now, resend_after)

@@ -36,10 +36,22 @@ class RetryPolicy:
         """Whether another attempt may follow after `ended_attempts` that failed."""
         return self.attempts is None or ended_attempts < self.attempts
 
-    def delay(self, *, ended_attempts: int, random: Random = _SYSTEM_RANDOM) -> float:
-        """Seconds to wait before the next attempt."""
+    def delay(
+        self, *, ended_attempts: int, asked: float | None = None, random: Random = _SYSTEM_RANDOM
+    ) -> float:
+        """Seconds to wait before the next attempt.
+
+        Args:
+            ended_attempts: how many have ended in an error, from 1.
+            asked: what the provider asked for, in seconds. It is kept to, and then spread over a quarter of it at least: a
+                provider that tells everybody the same would else get everybody back at the same moment.
+            random: source of the jitter.
+        """
         exponent = min(max(ended_attempts - 1, 0), 64)
-        return random.uniform(0.0, min(self.longest, self.first * self.factor**exponent))
+        bound = min(self.longest, self.first * self.factor**exponent)
+        if asked is None:
+            return random.uniform(0.0, bound)
+        return asked + random.uniform(0.0, max(bound, asked / 4))
 
 
 FORWARD = RetryPolicy()
@@ -47,6 +59,9 @@ FORWARD = RetryPolicy()
 
 AFTER_PIVOT = RetryPolicy(attempts=None, first=1.0, longest=300.0)
 """There is no way back, so it never gives up; an incident opens after `INCIDENT_AFTER_ATTEMPTS`."""
+
+SETTLE = RetryPolicy(attempts=None, first=4.0, longest=120.0)
+"""Half a minute to a minute between two look-ups on average: the provider that does not answer has not answered before."""
 
 UNDO = RetryPolicy(attempts=12, first=1.0, longest=300.0)
 """About twenty minutes: more patient than forward, because after it only a person can help."""

@@ -11,13 +11,33 @@ from dataclasses import dataclass, field
 
 from orchestration.core.states import TERMINAL, TRANSITIONS, Direction, SagaState, StepState
 
-ANNOTATIONS = frozenset({"late_result", "late_failure", "event_ignored"})
-"""Kinds of entries that may follow the end of a saga: they tell of something that came too late."""
+LATE: Mapping[str, str] = {
+    f"late_{kind}": kind
+    for kind in (
+        "step_undone",
+        "undo_not_needed",
+        "step_skipped",
+        "step_retry",
+        "step_postponed",
+        "step_failed",
+        "step_rejected",
+        "retry_asked",
+        "outcome_settled",
+        "outcome_still_unknown",
+        "sent_again",
+        "lease_expired",
+    )
+}
+"""Kinds of entries about an effect that turned up after the end, while it is settled and undone -> what they mean."""
+
+ANNOTATIONS = frozenset({"late_result", "late_failure", "event_ignored", *LATE})
+"""Kinds of entries that may follow the end of a saga: they tell of something that came too late, and never of its state."""
 
 _OUTCOMES: Mapping[str, StepState] = {
     "step_done": StepState.DONE,
     "step_undone": StepState.DONE,
     "undo_not_needed": StepState.NOT_NEEDED,
+    "step_skipped": StepState.SKIPPED,
     "step_rejected": StepState.REJECTED,
     "step_failed": StepState.FAILED,
     "event_applied": StepState.DONE,
@@ -41,7 +61,7 @@ class Entry:
     outcome: str = ""
     """Of `outcome_settled`: the state the step was settled as."""
     adopted: bool = False
-    """Of `late_result`: whether the effect was taken over, to be undone."""
+    """Of `late_result` and `late_failure`: whether the effect was taken over, to be undone, or to be settled first."""
 
 
 @dataclass(slots=True)
@@ -99,13 +119,14 @@ def is_permitted(before: str, after: str) -> bool:
 def _settle(rebuilt: Replayed, entry: Entry) -> None:
     direction = entry.direction or Direction.FORWARD.value
     key = (entry.step, direction)
-    if entry.kind == "retry_asked":
+    kind = LATE.get(entry.kind, entry.kind)
+    if kind == "retry_asked" or (kind == "late_failure" and entry.adopted):
         rebuilt.steps.pop(key, None)
-    elif entry.kind in _OUTCOMES:
-        rebuilt.steps[key] = _OUTCOMES[entry.kind].value
-    elif entry.kind == "outcome_settled" and entry.outcome in SETTLED:
+    elif kind in _OUTCOMES:
+        rebuilt.steps[key] = _OUTCOMES[kind].value
+    elif kind == "outcome_settled" and entry.outcome in SETTLED:
         rebuilt.steps[key] = entry.outcome
-    elif entry.kind == "late_result" and entry.adopted:
+    elif kind == "late_result" and entry.adopted:
         rebuilt.steps[key] = StepState.DONE.value
 
 

@@ -57,6 +57,8 @@ TRANSITIONS: dict[SagaState, frozenset[SagaState]] = {
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 FORWARD_STATES = frozenset({SagaState.ACCEPTED, SagaState.RUNNING, SagaState.WAITING})
 """States in which forward steps may be claimed and recorded."""
+UNDONE_STATES = TERMINAL - {SagaState.COMPLETED}
+"""Endings of a saga that was undone: an effect that turns up afterwards is undone as well."""
 
 
 class Direction(StrEnum):
@@ -85,10 +87,12 @@ class StepState(StrEnum):
     FAILED = "failed"
     """Given up; what it left behind, if anything, is settled before undo."""
     NOT_NEEDED = "not_needed"
-    """An undo that had nothing to do, or that a person has settled or skipped."""
+    """An undo that had nothing to do."""
+    SKIPPED = "skipped"
+    """An undo, or a step after undo, that a person has decided to leave out: what it would have mended stays."""
     ABSENT = "absent"
     """Settled: the action has no effect, and never will."""
 
 
-FINISHED = frozenset({StepState.DONE, StepState.NOT_NEEDED})
+FINISHED = frozenset({StepState.DONE, StepState.NOT_NEEDED, StepState.SKIPPED})
 """States of a step that let what follows it start."""

@@ -41,6 +41,26 @@ def plan_undo(definition: SagaDefinition, saga: SagaView, now: datetime, resend_
     return _plan_after_undo(definition, saga, now, resend_after)
 
 
+def plan_late(definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta) -> Plan:
+    """Say what is left of a saga that has ended: what took effect afterwards is settled and undone; its state stays."""
+    late = frozenset(name for (name, way), row in saga.steps.items() if way is Direction.FORWARD and row.late)
+    if not late or saga.state is SagaState.COMPLETED:
+        return Rest(None)
+    barrier = _in_flight(definition, saga, now, only=late)
+    if barrier is not None:
+        return barrier
+    given_up = _broken_undos(saga)
+    backward = mirrored(
+        definition.flow,
+        lambda step: step.name in late and step.name not in given_up and _needs_undo(step, saga),
+    )
+    undone = Measure(saga, Direction.UNDO, now, resend_after)
+    frontier = undone.frontier(backward) if backward is not None else ()
+    if backward is None or not frontier:
+        return Rest(None)
+    return _send_or_rest(backward, frontier, saga, Direction.UNDO, undone)
+
+
 def _plan_after_undo(
     definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta
 ) -> Plan:
@@ -54,20 +74,24 @@ def _plan_after_undo(
             return _send_or_rest(definition.after_undo, frontier, saga, Direction.AFTER_UNDO, measure)
     if saga.cause == "cancel":
         return Finish(SagaState.CANCELLED)
+    # Skipped counts: the saga had something to undo, and "failed" would say that nothing was left behind.
     undone = any(
-        row.direction is Direction.UNDO and row.state is StepState.DONE for row in saga.steps.values()
+        row.direction is Direction.UNDO and row.state in (StepState.DONE, StepState.SKIPPED)
+        for row in saga.steps.values()
     )
     return Finish(SagaState.COMPENSATED if undone else SagaState.FAILED)
 
 
-def _in_flight(definition: SagaDefinition, saga: SagaView, now: datetime) -> Plan | None:
-    """The barrier before undo: nothing is undone while a forward step may still act."""
+def _in_flight(
+    definition: SagaDefinition, saga: SagaView, now: datetime, *, only: frozenset[str] | None = None
+) -> Plan | None:
+    """The barrier before undo: nothing is undone while a forward step (or one of `only` these) may still act."""
     until: datetime | None = None
     absent: list[str] = []
     unsettled: list[str] = []
     for step in (node for node in definition.flow.walk() if isinstance(node, Step)):
         row = saga.forward(step.name)
-        if row is None:
+        if row is None or (only is not None and step.name not in only):
             continue
         if (
             row.lease_until is not None

@@ -21,6 +21,8 @@ class StepView:
     """An attempt may have acted, and nobody has looked yet."""
     result_type: str | None = None
     skip_rest: bool = False
+    late: bool = False
+    """Its effect turned up, or may exist, after it had been settled as absent or the saga had ended."""
     due_at: datetime | None = None
     lease_until: datetime | None = None
     sent_at: datetime | None = None
@@ -41,6 +43,8 @@ class SagaView:
     cause: str | None = None
     """Why it is being undone: the kind of its failure."""
     deadline: datetime | None = None
+    awaited: Mapping[tuple[str, Direction], datetime] = field(default_factory=dict)
+    """Steps whose message may still lie in its queue, and when to look again."""
     steps: Mapping[tuple[str, Direction], StepView] = field(default_factory=dict)
 
     def step(self, name: str, direction: Direction) -> StepView | None:

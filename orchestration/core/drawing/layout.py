@@ -99,7 +99,9 @@ class _Place:
         room = self._beside - 2 * PADDING
         if (name := words.undo_name(step)) is not None:
             lines = [Text(fitted(name, room, each=NAME), "name"), Text("undo")]
-            return lines, self._states.get(step.name + words.UNDO_MARK) or "undo"
+            # Beside the states of a saga, an undo that never ran must not stand out.
+            unused = "reason" if self._states else "undo"
+            return lines, self._states.get(step.name + words.UNDO_MARK) or unused
         if (why := words.undo_reason(step)) is not None:
             return [Text(line) for line in wrapped(why, room, each=SMALL, most=3)], "reason"
         return [], ""

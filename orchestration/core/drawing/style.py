@@ -49,6 +49,7 @@ LIGHT = Theme(
         "failed": Colours("#fbd0cc", "#c22b1e", "#6d1009"),
         "not_needed": Colours("#eceff2", "#98a3af", "#47525e"),
         "absent": Colours("#eceff2", "#98a3af", "#47525e"),
+        "skipped": Colours("#fff3cd", "#d4a017", "#5f4300"),
     },
 )
 
@@ -72,6 +73,7 @@ DARK = Theme(
         "failed": Colours("#4c1611", "#ee5547", "#ffd9d5"),
         "not_needed": Colours("#242c35", "#66727f", "#b5c0cb"),
         "absent": Colours("#242c35", "#66727f", "#b5c0cb"),
+        "skipped": Colours("#3a2f0d", "#c79a24", "#fbe7b0"),
     },
 )
 
