@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -12,7 +13,10 @@ class SagaEvent(models.Model):
     """One entry of a saga's history. Only ever added to; `verify` finds a gap, `saga replay` a forgery."""
 
     id = models.BigAutoField(primary_key=True)
-    saga = models.ForeignKey("orchestration.Saga", on_delete=models.CASCADE, related_name="history")
+    # `history_gap_free` begins with the saga: an index of its own would only be written, never read.
+    saga = models.ForeignKey(
+        "orchestration.Saga", on_delete=models.CASCADE, related_name="history", db_index=False
+    )
     seq = models.PositiveIntegerField()
     kind = models.CharField(max_length=40)
     """What happened, past tense: `started`, `step_done`, `undo_begun`, `late_result`…"""
@@ -29,6 +33,16 @@ class SagaEvent(models.Model):
         ordering: ClassVar[list[str]] = ["saga_id", "seq"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["saga", "seq"], name="history_gap_free"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Few among millions: how often, and why, sagas had to be rescued.
+            models.Index(
+                fields=["kind"],
+                condition=Q(
+                    kind__in=["sent_again", "lease_expired", "late_sent_again", "late_lease_expired"]
+                ),
+                name="history_rescues",
+            ),
         ]
 
     def __str__(self) -> str:

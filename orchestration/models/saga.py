@@ -39,6 +39,8 @@ class Saga(models.Model):
     """Why it is or was undone: kind, step, code, message, data."""
     wake_at = models.DateTimeField(null=True)
     """When the heartbeat looks at it even if no message comes; null when only a person or nothing is awaited."""
+    awaits_queue = models.CharField(max_length=100, blank=True, db_default="")
+    """The queue in which its message may still lie; the answer to a probe of that queue wakes the saga."""
     rescues = models.PositiveIntegerField(default=0)
     """How often the heartbeat had to send again what was lost."""
     deadline = models.DateTimeField(null=True, blank=True)
@@ -54,7 +56,8 @@ class Saga(models.Model):
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["definition", "business_key"], name="saga_one_per_business_key"),
+            # In this order it also finds every saga of a business key, for an event or a person.
+            models.UniqueConstraint(fields=["business_key", "definition"], name="saga_one_per_business_key"),
             models.CheckConstraint(
                 condition=Q(state__in=sorted(s.value for s in SagaState)), name="saga_state_known"
             ),
@@ -67,9 +70,15 @@ class Saga(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             # The sweep reads only what is due, however many sagas have ended or wait.
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="saga_due"),
-            models.Index(fields=["business_key"], name="saga_business_key"),
-            models.Index(fields=["state", "-created_at"], name="saga_by_state"),
-            models.Index(fields=["reference"], name="saga_reference"),
+            models.Index(fields=["awaits_queue"], condition=~Q(awaits_queue=""), name="saga_awaits_queue"),
+            # With the id it is a total order: lists of one state, and retention, go on exactly where they stopped.
+            models.Index(fields=["state", "-created_at", "-id"], name="saga_by_state"),
+            # Few among millions: what a person has to look at.
+            models.Index(fields=["-created_at", "-id"], condition=Q(paused=True), name="saga_paused"),
+            models.Index(fields=["-created_at", "-id"], condition=Q(rescues__gt=0), name="saga_rescued"),
+            # Also finds what a reference begins with, in any collation.
+            models.Index(fields=["reference"], opclasses=["varchar_pattern_ops"], name="saga_reference"),
+            models.Index(fields=["-created_at", "-id"], name="saga_newest_first"),
         ]
 
     def __str__(self) -> str:
