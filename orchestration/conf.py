@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -14,8 +15,8 @@ class EngineSettings:
 
     LEASE_SECONDS: float = 15.0
     """How long a claim holds without being renewed: the most that a killed worker delays its step."""
-    RESEND_AFTER_SECONDS: float = 20.0
-    """How long a message may be on its way before the heartbeat sends it again; doubled with each time."""
+    RESEND_AFTER_SECONDS: float = 10.0
+    """How long a message may be on its way before the heartbeat asks, by a probe through its queue, whether it is lost."""
     HEARTBEAT_SECONDS: float = 1.0
     """Pause between two sweeps of one worker: the precision of retries and deadlines."""
     SWEEP_BATCH: int = 100
@@ -24,12 +25,22 @@ class EngineSettings:
     """After so many failed attempts past the pivot an incident is opened; the retries go on."""
     MAX_CRASHES: int = 5
     """A step that never answered in so many deliveries is given up: it kills its workers."""
+    MAX_MESSAGE_BYTES: int = 65_536
+    """The largest message a worker takes for a task of the engine, and the largest event that is published."""
     QUEUE: str = "orchestration"
     """Queue of the engine's own tasks."""
     TRANSPORT: str = "orchestration.engine.celery_canvas.CeleryTransport"
     """What carries canvases and events to the broker."""
     SUBSCRIBERS: tuple[str, ...] = ()
     """More queues that get a copy of every published event, one message each, as task `<queue>.receive_event`."""
+    ADMIN_SEARCH: str = ""
+    """Dotted path of `(text) -> list of business keys`: what else the admin's search understands, such as an e-mail."""
+    ADMIN_LINKS: str = ""
+    """Dotted path of `(business key) -> list of (label, url)`: what the admin links to beside a saga."""
+    FLOWER_URL: str = ""
+    """Where Flower is, for links from the admin to its page of a task; empty for none."""
+    RETENTION: Mapping[str, str] = field(default_factory=dict)
+    """How long what is kept, where that differs from the usual: `{"completed": "30d", "failed": "never"}`."""
 
 
 def engine_settings() -> EngineSettings:
@@ -39,7 +50,7 @@ def engine_settings() -> EngineSettings:
         ImproperlyConfigured: `ORCHESTRATION` has a key that does not exist.
     """
     given = dict(getattr(settings, "ORCHESTRATION", {}))
-    known = {field.name for field in fields(EngineSettings)}
+    known = {each.name for each in fields(EngineSettings)}
     if unknown := sorted(set(given) - known):
         raise ImproperlyConfigured(
             f"ORCHESTRATION has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"

@@ -6,6 +6,8 @@ SagaError
 ├── SagaNotFound
 ├── BusinessKeyTaken           the same business key was started with another input
 ├── TransitionRefused          what was asked is not possible in the saga's present state
+├── InvalidDecision            what a person decided lacks something, or contradicts the step's contract
+├── InvalidEnvelope            an event that cannot be taken in; it is set aside
 ├── OutboxOutsideTransaction   would break atomicity; crashes loudly
 ├── SendFailed                 the broker could not be reached; a sweep sends again
 └── StepError                  what a step raises; the raiser states facts, the engine decides
@@ -37,12 +39,24 @@ class SagaNotFound(SagaError):
     """No such saga."""
 
 
+class MessageNotFound(SagaError):
+    """No such message in the outbox."""
+
+
 class BusinessKeyTaken(SagaError):
     """A saga of this definition already runs for that business key, with another input."""
 
 
 class TransitionRefused(SagaError):
     """The saga's present state does not permit this."""
+
+
+class InvalidDecision(SagaError):
+    """A decision cannot be written down as it was given; the message says what to give instead."""
+
+
+class InvalidEnvelope(SagaError):
+    """An event lacks a required field, has a version nobody here knows, or is too large."""
 
 
 class OutboxOutsideTransaction(SagaError):
@@ -78,7 +92,7 @@ def _rebuild(kind: type[StepError], message: str, code: str, data: dict[str, Any
 
 
 class StepRetryable(StepError):
-    """Nothing happened; try again later. `retry_after` in seconds overrides the policy's delay."""
+    """Nothing happened; try again later. `retry_after`, in seconds, is waited at least."""
 
     code = "retryable"
 

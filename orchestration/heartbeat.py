@@ -10,36 +10,59 @@ import logging
 import threading
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import celeryd_init, worker_ready, worker_shutting_down
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from orchestration.conf import engine_settings
 from orchestration.engine.sweep import sweep
+from orchestration.errors import SendFailed
 
 logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 5.0
+"""Between two sweeps while the broker is away, in seconds."""
+
+_CELERYS_CONSUMER = "celery.worker.consumer:Consumer"
 
 _stop = threading.Event()
 _thread: threading.Thread | None = None
 
 
 def beat(stop: threading.Event) -> None:
-    """Sweep until told to stop. Survives a database or broker that is away."""
+    """Sweep until told to stop. Survives a database or broker that is away, and tells the log so once a round."""
+    failures = 0
     try:
         while not stop.is_set():
+            swept = None
             try:
                 swept = sweep()
+                failures = 0
+            except SendFailed as error:
+                failures += 1
+                logger.warning("heartbeat: the broker is away, messages wait: %s", error)
             except DatabaseError as error:
                 logger.warning("heartbeat: the database is away: %s", str(error).strip())
                 connection.close()
-                swept = None
             except Exception:
                 logger.exception("heartbeat: a sweep failed")
-                swept = None
             full = swept is not None and swept.sagas >= engine_settings().SWEEP_BATCH
-            stop.wait(0.05 if full else engine_settings().HEARTBEAT_SECONDS)
+            stop.wait(0.05 if full else _pause(failures))
     finally:
         connection.close()
+
+
+def _pause(failures: int) -> float:
+    """Seconds to the next sweep: longer each time the broker was away, so that nobody runs against a closed door."""
+    usual = engine_settings().HEARTBEAT_SECONDS
+    return min(usual * 2.0 ** min(failures, 10), max(usual, LONGEST_PAUSE))
+
+
+@celeryd_init.connect
+def be_careful(conf: Any, **_: Any) -> None:
+    """Have a worker set messages aside that it cannot take in, unless its project has chosen a consumer of its own."""
+    if conf.worker_consumer == _CELERYS_CONSUMER:
+        conf.worker_consumer = "orchestration.consumer:CarefulConsumer"
 
 
 @worker_ready.connect

@@ -7,8 +7,15 @@ from uuid import UUID
 
 from celery import Task, shared_task
 
+from orchestration.conf import engine_settings
+from orchestration.core.envelope import check_envelope
+from orchestration.crash_points import reach
 from orchestration.engine.advance import advance as advance_saga
+from orchestration.engine.dead_letters import letter_of, set_aside
+from orchestration.engine.probes import answer
+from orchestration.engine.receipts import RECEIVE_EVENT
 from orchestration.engine.waits import receive_event as store_event
+from orchestration.errors import InvalidEnvelope
 
 
 @shared_task(name="orchestration.advance", acks_late=True, reject_on_worker_lost=True)
@@ -26,9 +33,34 @@ def compensate(self: Task[..., Any], failed_task_id: str, *, saga: str, order: s
     advance_saga(UUID(saga))
 
 
-@shared_task(name="orchestration.receive_event", acks_late=True, reject_on_worker_lost=True)
-def receive_event(*, envelope: dict[str, Any]) -> None:
-    """Store an event, apply it to the saga that waits for it, and go on with that saga."""
+@shared_task(bind=True, name=RECEIVE_EVENT, acks_late=True, reject_on_worker_lost=True)
+def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
+    """Store an event, apply it to the saga that waits for it, and go on with that saga; set an invalid one aside."""
+    try:
+        check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES)
+    except InvalidEnvelope as refused:
+        named = envelope if isinstance(envelope, dict) else {}
+        set_aside(
+            letter_of(
+                queue=engine_settings().QUEUE,
+                task=RECEIVE_EVENT,
+                reason="bad_event",
+                detail=str(refused),
+                body=envelope,
+                event=(
+                    self.request.get("event_source") or named.get("source"),
+                    self.request.get("event_id") or named.get("id"),
+                ),
+            )
+        )
+        return
+    reach("K19", about=[envelope["key"]])
     saga = store_event(envelope)
     if saga is not None:
         advance_saga(saga.id)
+
+
+@shared_task(name="orchestration.answer_probe", acks_late=True, reject_on_worker_lost=True)
+def answer_probe(*, queue: str, asked_at: str) -> None:
+    """A probe has come through a queue: what was sent before it has arrived, or is lost."""
+    answer(queue, asked_at)

@@ -6,6 +6,7 @@ pending and just sent, and sends nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
 from orchestration.core import registry
-from orchestration.core.canvas import Canvas, heads
+from orchestration.core.canvas import Canvas
 from orchestration.core.decisions import (
     BeginUndo,
     Escalate,
@@ -29,16 +30,24 @@ from orchestration.core.decisions import (
 )
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.plan import plan
-from orchestration.core.states import TERMINAL, Direction, SagaState, StepState
+from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.crash_points import reach
+from orchestration.engine.conflicts import again_after_conflict
+from orchestration.engine.due import make_due, perhaps_under_way, take_back
 from orchestration.engine.failures import begin_undo
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import open_incident, resolve_incidents
+from orchestration.engine.late import close_mended
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.probes import MOST_DOUBLINGS, ask
 from orchestration.engine.reading import database_now, newest_rows, view_of
 from orchestration.engine.transport import Address, transport
-from orchestration.engine.waits import ignore_parked, open_wait
-from orchestration.errors import UnknownDefinition
+from orchestration.engine.waits import apply_parked, ignore_parked, open_wait
+from orchestration.errors import SendFailed, UnknownDefinition
 from orchestration.models import Incident, Saga, SagaStep
+
+LOOK_AGAIN = timedelta(seconds=60)
+"""When a saga whose message may still lie in a queue is looked at even though no probe has been answered."""
 
 
 def advance(saga_id: UUID, *, rescue: bool = False) -> None:
@@ -52,30 +61,58 @@ def advance(saga_id: UUID, *, rescue: bool = False) -> None:
 
     Raises:
         SagaNotFound: there is no such saga.
-        SendFailed: rows are written, the broker took nothing; the heartbeat sends again.
+        SendFailed: the broker did not take it; the rows say so, and whoever asks next sends at once.
     """
+    written = _write_down(saga_id, rescue)
+    if written is None:
+        return
+    asked, decided = written
+    saga = asked.saga
+    address = Address(saga.id, saga.epoch, saga.reference, asked.definition)
+    for queue in asked.silent_queues:
+        ask(queue)
+    if rescue:
+        reach("K17", about=[saga.id], committed=True)
+    if isinstance(decided, Send | Settle):
+        reach("K12", about=[saga.id], direction=_way(saga))
+    if isinstance(decided, Send):
+        try:
+            for canvas in decided.canvases:
+                transport().send_canvas(address, canvas)
+        except SendFailed:
+            take_back(saga_id, decided.canvases, now=asked.now)
+            raise
+    elif isinstance(decided, Settle):
+        for step in decided.steps:
+            transport().send_settle(address, step)
+
+
+@again_after_conflict
+def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
+    """Plan and write the answer, in one transaction. None when nothing is to be sent, whatever the answer."""
     with transaction.atomic():
         saga = lock_saga(saga_id)
-        if SagaState(saga.state) in TERMINAL:
-            return
+        had_ended = SagaState(saga.state) in TERMINAL
+        if had_ended and saga.wake_at is None:
+            return None  # only a late effect gives an ended saga something to do
         try:
             definition = registry.find(saga.definition, saga.version)
         except UnknownDefinition as error:
             open_incident(saga, "unknown_definition", message=str(error))
             Saga.objects.filter(id=saga_id).update(wake_at=Now() + timedelta(minutes=1))
-            return
+            return None
         if rescue:
             resolve_incidents(
                 saga, kind="unknown_definition", by="engine", resolution="The definition is known again."
             )
-        decided = _Round(saga, definition, rescue).run()
-        address = Address(saga.id, saga.epoch, saga.reference, definition)
-    if isinstance(decided, Send):
-        for canvas in decided.canvases:
-            transport().send_canvas(address, canvas)
-    elif isinstance(decided, Settle):
-        for step in decided.steps:
-            transport().send_settle(address, step)
+            apply_parked(saga, definition)
+        asked = _Round(saga, definition, rescue)
+        decided = asked.run()
+        if had_ended:
+            close_mended(saga)
+        if rescue:
+            reach("K17", about=[saga.id])
+    return asked, decided
 
 
 class _Round:
@@ -84,20 +121,39 @@ class _Round:
     def __init__(self, saga: Saga, definition: SagaDefinition, rescue: bool) -> None:
         self.saga, self.definition, self.rescue = saga, definition, rescue
         self.now = database_now()
+        self._rows_read: dict[tuple[str, Direction], SagaStep] | None = None
+        self.silent_queues: set[str] = set()
+        """Queues that may still hold a message of this saga; a probe is to tell."""
         self.resend_after = timedelta(
-            seconds=engine_settings().RESEND_AFTER_SECONDS * 2 ** min(saga.rescues, 6)
+            seconds=engine_settings().RESEND_AFTER_SECONDS * 2 ** min(saga.rescues, MOST_DOUBLINGS)
         )
 
     def run(self) -> Plan:
         # Each round but the last settles something for good, so their number is bounded by the nodes.
         for _ in range(3 * len(list(self.definition.walk())) + 5):
-            view = view_of(self.saga, self.definition, newest_rows(self.saga))
+            view = view_of(self.saga, self.definition, self._newest_rows())
             decided = plan(self.definition, view, self.now, resend_after=self.resend_after)
+            if isinstance(decided, Send) and (awaited := self._awaited(decided.canvases)):
+                view = replace(view, awaited=awaited)
+                decided = plan(self.definition, view, self.now, resend_after=self.resend_after)
             if self._carry_out(decided):
                 self.saga.updated_at = Now()
+                self.saga.awaits_queue = min(self.silent_queues, default="")
                 self.saga.save()
                 return decided
         raise AssertionError(f"saga {self.saga.id} never comes to rest; the planning core has a cycle")
+
+    def _newest_rows(self) -> dict[tuple[str, Direction], SagaStep]:
+        """Read once, under the lock, until this round changes one itself."""
+        if self._rows_read is None:
+            self._rows_read = newest_rows(self.saga)
+        return self._rows_read
+
+    def _awaited(self, canvases: tuple[Canvas, ...]) -> dict[tuple[str, Direction], datetime]:
+        """Steps that would be sent again although their message may still lie in its queue, and when to look again."""
+        unproven = perhaps_under_way(self._newest_rows(), self.definition, canvases, rescue=self.rescue)
+        self.silent_queues = set(unproven.values())
+        return dict.fromkeys(unproven, self.now + LOOK_AGAIN)
 
     def _carry_out(self, decided: Plan) -> bool:
         """Write a decision down. True when it ends the round."""
@@ -112,10 +168,13 @@ class _Round:
                 self._rest(until, waiting)
                 return True
             case OpenWait(wait):
+                self._rows_read = None
                 open_wait(self.saga, wait, self.now)
             case BeginUndo(kind, step):
+                self._rows_read = None
                 self._begin_undo(kind, step)
             case SettleAbsent(steps):
+                self._rows_read = None
                 for step in steps:
                     note(self.saga, "outcome_settled", step=step, direction="forward", outcome="absent")
                     gone = self._rows(step).filter(lease_until__lte=self.now)
@@ -135,42 +194,8 @@ class _Round:
         return False
 
     def _send(self, canvases: tuple[Canvas, ...], until: datetime | None) -> None:
-        rescued = False
-        for call in (call for canvas in canvases for call in heads(canvas)):
-            rows = SagaStep.objects.filter(saga=self.saga, name=call.step, direction=call.direction.value)
-            newest = rows.order_by("-generation").first()
-            lost_message = self.rescue if newest is None else _was_lost(newest)
-            rescued = rescued or lost_message
-            if newest is None:
-                SagaStep.objects.create(
-                    saga=self.saga,
-                    name=call.step,
-                    direction=call.direction.value,
-                    sent_at=self.now,
-                    state="pending",
-                    task=str(self.definition.reference(call.step, call.direction.value)),
-                )
-                continue
-            if newest.state == StepState.PENDING.value and newest.sent_at is not None:
-                note(self.saga, "sent_again", step=call.step, direction=call.direction.value)
-            lost = newest.state == StepState.RUNNING.value
-            if lost:
-                note(
-                    self.saga,
-                    "lease_expired",
-                    step=call.step,
-                    direction=call.direction.value,
-                    deliveries=newest.deliveries,
-                )
-            acted = newest.state == StepState.UNKNOWN.value or (
-                lost and self.definition.reference(call.step, call.direction.value).is_external
-            )
-            # Recovery never runs a step: it makes it due again, and the ordinary claim admits one. The token rises,
-            # so a worker that was only slow is fenced off from here on.
-            newest.state, newest.token = StepState.PENDING.value, newest.token + 1
-            newest.unsure = newest.unsure or acted
-            newest.lease_until, newest.due_at, newest.sent_at = None, None, self.now
-            newest.save()
+        rows = self._newest_rows()
+        rescued = make_due(self.saga, rows, self.definition, canvases, rescue=self.rescue, now=self.now)
         if rescued:
             self.saga.rescues += 1
         expected = self.now + self.resend_after
@@ -196,6 +221,7 @@ class _Round:
             error = row.error or error
             kind = "rejected" if row.state == StepState.REJECTED.value else "exhausted"
         begin_undo(self.saga, kind=kind, step=step, error=error)
+        reach("K21", about=[self.saga.id], step=step or "")
 
     def _escalate(self, step: str, kind: str) -> None:
         row = (
@@ -211,6 +237,7 @@ class _Round:
         if not Incident.objects.filter(saga=self.saga, kind=kind, step=step, resolved_at=None).exists():
             open_incident(self.saga, kind, step=step, message=message or f"{step} has not come in time")
             note(self.saga, "escalated", step=step, reason=kind)
+            reach("K21", about=[self.saga.id], step=step)
         self.saga.wake_at = None
 
     def _finish(self, state: SagaState) -> None:
@@ -232,8 +259,5 @@ class _Round:
         return newest.filter(id__in=last)
 
 
-def _was_lost(row: SagaStep) -> bool:
-    """Whether a row that is sent again had been sent or claimed before: its message or its worker is gone."""
-    return row.state == StepState.RUNNING.value or (
-        row.state == StepState.PENDING.value and row.sent_at is not None
-    )
+def _way(saga: Saga) -> Direction:
+    return Direction.FORWARD if SagaState(saga.state) in FORWARD_STATES else Direction.UNDO

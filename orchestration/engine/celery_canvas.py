@@ -10,13 +10,20 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from amqp.exceptions import AMQPError
 from celery import Signature, chain, current_app, group, signature
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from orchestration.conf import engine_settings
 from orchestration.core.canvas import Call, Canvas, Fork
 from orchestration.engine.transport import Address
 from orchestration.errors import SendFailed
+
+ADVANCE = "orchestration.advance"
+"""The last link of every chain: ask what is next."""
+_BROKER_ERRORS = (OperationalError, AMQPError, RedisError, OSError)
+"""What a broker, or the counter of a chord, may answer. A full one refuses with an error that kombu hands on as it is."""
 
 
 class CeleryTransport:
@@ -26,7 +33,7 @@ class CeleryTransport:
         """Send a canvas as chain and chord, linked to compensation: each task, and of a chord its body."""
         links = [_stage(address, stage) for stage in canvas]
         errback = _own(
-            "orchestration.compensate", saga=str(address.saga_id), order=address.reference, immutable=False
+            "orchestration.compensate", order=address.reference, saga=str(address.saga_id), immutable=False
         )
         whole = chain(*links, _advance(address.saga_id, address.reference))
         whole.on_error(errback)
@@ -37,7 +44,7 @@ class CeleryTransport:
         reference = address.definition.steps[step].reference
         ask = signature(
             f"{reference.task}.settle",
-            kwargs={"saga": str(address.saga_id), "step": step, "order": address.reference},
+            kwargs={"order": address.reference, "step": step, "saga": str(address.saga_id)},
             immutable=True,
             queue=reference.queue,
             ignore_result=True,
@@ -48,14 +55,33 @@ class CeleryTransport:
         """Send `orchestration.advance`."""
         _send(_advance(saga_id, ""))
 
+    def send_probe(self, queue: str, asked_at: str) -> None:
+        """Send `orchestration.answer_probe` through any queue: every worker of this project knows the task."""
+        _send(
+            signature(
+                "orchestration.answer_probe",
+                kwargs={"queue": queue, "asked_at": asked_at},
+                immutable=True,
+                queue=queue,
+                ignore_result=True,
+            )
+        )
+
     def send_event(self, envelope: dict[str, Any]) -> None:
         """One message per subscriber queue: with a shared one, Redis loses copies."""
         settings = engine_settings()
+        # In the headers too: whoever sets the message aside need not understand its body to say which event it was.
+        headers = {"event_source": envelope["source"], "event_id": envelope["id"]}
         for queue in (settings.QUEUE, *settings.SUBSCRIBERS):
             task = "orchestration.receive_event" if queue == settings.QUEUE else f"{queue}.receive_event"
             _send(
                 signature(
-                    task, kwargs={"envelope": envelope}, immutable=True, queue=queue, ignore_result=True
+                    task,
+                    kwargs={"envelope": envelope},
+                    immutable=True,
+                    queue=queue,
+                    ignore_result=True,
+                    headers=headers,
                 )
             )
 
@@ -69,18 +95,18 @@ def _stage(address: Address, stage: Call | Fork) -> Any:
 
 def _call(address: Address, call: Call) -> Signature[Any]:
     reference = address.definition.reference(call.step, call.direction.value)
-    kwargs: dict[str, Any] = {"saga": str(address.saga_id), "step": call.step, "epoch": address.epoch}
+    # The order number first: lists of tasks show the beginning of this only.
+    kwargs: dict[str, Any] = {"order": address.reference} if address.reference else {}
+    kwargs |= {"step": call.step, "saga": str(address.saga_id), "epoch": address.epoch}
     if call.direction.value != "forward":
         kwargs["direction"] = call.direction.value
     if call.after:
         kwargs["after"] = list(call.after)
-    if address.reference:
-        kwargs["order"] = address.reference
     return signature(reference.task, kwargs=kwargs, immutable=True, queue=reference.queue, ignore_result=True)
 
 
 def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
-    return _own("orchestration.advance", saga=str(saga_id), order=reference)
+    return _own(ADVANCE, order=reference, saga=str(saga_id))
 
 
 def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
@@ -92,7 +118,7 @@ def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
 def _send(canvas: Signature[Any]) -> None:
     try:
         canvas.apply_async()
-    except (OperationalError, OSError) as error:
+    except _BROKER_ERRORS as error:
         # Not "not sent": the broker may have it. The rows make a second copy harmless.
         raise SendFailed(
             f"the broker at {current_app.connection().as_uri()} took no message: {error}"

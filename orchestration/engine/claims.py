@@ -13,14 +13,15 @@ from uuid import UUID
 
 from django.db import connection
 
-from orchestration.core.states import FORWARD_STATES, Direction, SagaState
+from orchestration.core.states import FORWARD_STATES, UNDONE_STATES, Direction, SagaState
+from orchestration.engine.conflicts import again_after_conflict
 
 _CLAIM = """
 WITH saga AS (
     SELECT id, definition, version, state, paused, epoch, business_key, reference, input, failure, trace_id, product_line
       FROM orchestration_saga WHERE id = %(saga)s FOR SHARE
 ), known AS (
-    SELECT name, direction, generation, state, result FROM orchestration_sagastep WHERE saga_id = %(saga)s
+    SELECT name, direction, generation, state, result, late FROM orchestration_sagastep WHERE saga_id = %(saga)s
 ), claimed AS (
     INSERT INTO orchestration_sagastep AS step
            (saga_id, name, direction, generation, state, task, deliveries, token, lease_until, started_at, task_id)
@@ -29,9 +30,12 @@ WITH saga AS (
            'running', %(task)s, 1, 1, statement_timestamp() + %(lease)s * interval '1 second',
            statement_timestamp(), %(task_id)s
       FROM saga
-     WHERE saga.state = ANY(%(states)s) AND NOT saga.paused AND saga.epoch = %(epoch)s
+     WHERE (saga.state = ANY(%(states)s)
+            OR (saga.state = ANY(%(ended)s) AND %(direction)s = 'undo'
+                AND EXISTS (SELECT 1 FROM known WHERE name = %(name)s AND direction = 'forward' AND late AND state = 'done')))
+       AND NOT saga.paused AND saga.epoch = %(epoch)s
        AND (SELECT count(*) FROM known WHERE direction = %(direction)s AND name = ANY(%(after)s::text[])
-                AND state IN ('done', 'not_needed')) = cardinality(%(after)s::text[])
+                AND state IN ('done', 'not_needed', 'skipped')) = cardinality(%(after)s::text[])
     ON CONFLICT (saga_id, name, direction, generation) DO UPDATE
        SET state = 'running', deliveries = step.deliveries + 1, token = step.token + 1,
            unsure = step.unsure OR (%(external)s AND step.state IN ('running', 'unknown')),
@@ -42,7 +46,8 @@ WITH saga AS (
         OR (step.state = 'running' AND step.lease_until <= statement_timestamp())
     RETURNING id, generation, token, attempts, deliveries, unsure
 )
-SELECT row_to_json(saga), (SELECT row_to_json(claimed) FROM claimed),
+SELECT row_to_json(saga), (SELECT row_to_json(claimed) FROM claimed
+           WHERE %(external)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL),
        (SELECT json_object_agg(name, result) FROM known WHERE direction = 'forward' AND state = 'done'
            AND result IS NOT NULL),
        (SELECT state FROM known WHERE name = %(name)s AND direction = %(direction)s ORDER BY generation DESC LIMIT 1)
@@ -51,18 +56,22 @@ SELECT row_to_json(saga), (SELECT row_to_json(claimed) FROM claimed),
 
 _CLAIM_UNSETTLED = """
 WITH saga AS (
-    SELECT id FROM orchestration_saga WHERE id = %(saga)s AND state = ANY(%(states)s) FOR SHARE
+    SELECT id, state FROM orchestration_saga WHERE id = %(saga)s FOR SHARE
 )
 UPDATE orchestration_sagastep AS step
    SET state = CASE step.state WHEN 'failed' THEN 'failed' ELSE 'unknown' END, unsure = true, deliveries = deliveries + 1, token = token + 1, due_at = NULL,
        lease_until = statement_timestamp() + %(lease)s * interval '1 second'
   FROM saga
  WHERE step.saga_id = saga.id AND step.name = %(name)s AND step.direction = 'forward'
+   AND (saga.state = ANY(%(states)s) OR (saga.state = ANY(%(ended)s) AND step.late))
    AND (step.state IN ('running', 'unknown') OR (step.unsure AND step.state IN ('pending', 'waiting', 'failed')))
    AND (step.lease_until IS NULL OR step.lease_until <= statement_timestamp())
    AND (step.due_at IS NULL OR step.due_at <= statement_timestamp())
 RETURNING step.id, step.generation, step.token, step.attempts, step.deliveries, step.unsure, step.error
 """
+
+
+_ENDED = sorted(state.value for state in UNDONE_STATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +112,16 @@ class Delivery:
     """State of the step's row before this statement; None when there was none."""
 
 
+@again_after_conflict
 def claim_step(message: StepMessage, *, task: str, external: bool, lease: float) -> Delivery | None:
     """Claim one step for one delivery.
 
+    The claim of a local step does not wait for the disk: a server that crashes and forgets it has forgotten the effect
+    too, which is recorded later and in one transaction with it. That of an external step does: the provider forgets nothing.
+
     One statement of its own; committed when it returns unless the caller holds a transaction open. Refused (with
     `claim` None) when the saga is in another state or epoch, is paused, what must come before is not finished, or
-    somebody else holds or has recorded the step.
+    somebody else holds or has recorded the step. In a saga that has ended only the undo of a late effect is claimed.
 
     Returns:
         The delivery, or None when there is no such saga.
@@ -127,6 +140,7 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
                 "lease": lease,
                 "external": external,
                 "states": [state.value for state in states],
+                "ended": _ENDED,
                 "epoch": message.epoch,
                 "after": list(message.after),
             },
@@ -141,10 +155,11 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
     return Delivery(saga=saga, claim=claim, results=results or {}, known_state=known_state)
 
 
+@again_after_conflict
 def claim_unsettled(
     saga_id: UUID, step: str, *, is_pivot: bool, lease: float
 ) -> tuple[Claim, dict[str, Any] | None] | None:
-    """Claim a forward step of unknown outcome in order to settle it, while its saga is being undone.
+    """Claim a forward step of unknown outcome in order to settle it, while its saga is being undone; a late one also after.
 
     A pivot is also settled while the saga still goes forward: before it is known to be absent, nothing may be undone.
 
@@ -155,7 +170,13 @@ def claim_unsettled(
         states = [SagaState.COMPENSATING, *(FORWARD_STATES if is_pivot else ())]
         cursor.execute(
             _CLAIM_UNSETTLED,
-            {"saga": saga_id, "name": step, "lease": lease, "states": [state.value for state in states]},
+            {
+                "saga": saga_id,
+                "name": step,
+                "lease": lease,
+                "states": [state.value for state in states],
+                "ended": _ENDED,
+            },
         )
         row = cursor.fetchone()
     if row is None:

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
+from orchestration.crash_points import reach
 from orchestration.engine.advance import advance
 from orchestration.engine.transport import transport
 from orchestration.errors import SagaNotFound, SendFailed
@@ -20,13 +21,19 @@ logger = logging.getLogger(__name__)
 
 CLAIM_FOR = timedelta(seconds=15)
 """A relay that dies while sending holds its messages back for so long."""
+LONGEST_WAIT = timedelta(seconds=8)
+"""Between two tries of one message. What waits for a broker that is back goes out within it, however long it was away."""
 
 
 def drain(only: Q | None = None) -> int:
     """Send what is not yet sent (or the part of it that `only` names), oldest first, one batch. Returns how many.
 
     Rows are claimed with SKIP LOCKED in a short transaction and sent with none open; several relays share the work.
-    A message the broker refuses stays and is sent by a later drain.
+    A message the broker refuses stays, and is tried again by later drains, ever more slowly up to LONGEST_WAIT. Those
+    behind it stay too, and the next drain begins with them.
+
+    Raises:
+        SendFailed: the broker took no message, or no more; what it had taken before is marked as sent.
     """
     with transaction.atomic():
         free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
@@ -36,24 +43,55 @@ def drain(only: Q | None = None) -> int:
             .order_by("id")[: engine_settings().SWEEP_BATCH]
         )
         OutboxMessage.objects.filter(id__in=[m.id for m in batch]).update(claimed_until=Now() + CLAIM_FOR)
+    if batch:
+        reach("K3", about=_subjects(batch))
     sent: list[int] = []
-    for message in batch:
+    refused: SendFailed | None = None
+    for number, message in enumerate(batch):
         try:
             _send(message)
         except SendFailed as error:
-            logger.warning("outbox: %s messages wait for the broker: %s", len(batch) - len(sent), error)
-            left = OutboxMessage.objects.filter(id__in=[m.id for m in batch if m.id not in sent])
-            left.update(claimed_until=None, failures=F("failures") + 1, last_error=str(error)[:500])
+            refused = error
+            _put_off(message, str(error))
+            # An attempt may outlast the claim. Whoever took the message meanwhile has found its steps just sent, by us, and
+            # marked it so.
+            OutboxMessage.objects.filter(id=message.id, kind="dispatch").update(sent_at=None)
+            # The others were not tried. With the first one put off the next drain begins with the second: a broker that
+            # refuses one message alone holds up no other.
+            OutboxMessage.objects.filter(id__in=[m.id for m in batch[number + 1 :]]).update(
+                claimed_until=None
+            )
             break
         except DatabaseError:
             raise  # every other message would fail the same way
-        except Exception:
-            # One message that cannot be sent must not hold back those behind it; it is tried again after its claim.
+        except Exception as error:
+            # One message that cannot be sent must not hold back those behind it.
             logger.exception("outbox message %s could not be sent", message.id)
+            _put_off(message, type(error).__name__)
             continue
         sent.append(message.id)
-    OutboxMessage.objects.filter(id__in=sent).update(sent_at=Now(), claimed_until=None)
+    if sent:
+        reach("K4", about=_subjects(batch))
+        with transaction.atomic():
+            OutboxMessage.objects.filter(id__in=sent).update(sent_at=Now(), claimed_until=None)
+            reach("K5", about=_subjects(batch))
+        reach("K5", about=_subjects(batch), committed=True)
+    if refused is not None:
+        raise refused
     return len(sent)
+
+
+def _put_off(message: OutboxMessage, told: str) -> None:
+    """Count a failure to send; the next try comes after 1, 2, 4 … seconds."""
+    delay = min(timedelta(seconds=2 ** min(message.send_failures, 10)), LONGEST_WAIT)
+    OutboxMessage.objects.filter(id=message.id).update(
+        claimed_until=Now() + delay, send_failures=F("send_failures") + 1, last_error=told[:500]
+    )
+
+
+def _subjects(batch: list[OutboxMessage]) -> list[object]:
+    """Which sagas these messages are about: their ids, or for events their business keys."""
+    return [message.saga_id or message.payload.get("key") for message in batch]
 
 
 def _send(message: OutboxMessage) -> None:

@@ -17,15 +17,20 @@ from django.db import transaction
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.policy import RetryPolicy
-from orchestration.core.states import FORWARD_STATES, Direction, SagaState, StepState
+from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.database_errors import is_conflict, is_outage, sqlstate
 from orchestration.engine.claims import Claim, StepMessage
+from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import open_incident
+from orchestration.engine.late import keep_late_failure
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import database_now
 from orchestration.errors import OutcomeUnknown, StepError, StepExhausted, StepRejected, StepRetryable
 from orchestration.models import Saga, SagaStep
 
+POSTPONED_FOR = timedelta(seconds=5)
+"""How long a step waits for a database that could not serve it."""
 LINK_ERROR_GRACE = timedelta(seconds=3)
 """How long the error callback may take to knock before the heartbeat starts the undo itself."""
 
@@ -53,6 +58,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
 
 
+@again_after_conflict
 def record_failure(
     message: StepMessage,
     claim: Claim,
@@ -64,6 +70,9 @@ def record_failure(
 ) -> Failed | None:
     """Write down a failed attempt and decide by policy. Opens a transaction; locks the saga, then the step row.
 
+    What the database could not serve is no attempt of the step's: it comes again, however often, until the saga's
+    deadline. Neither an attempt nor a delivery without an answer is counted.
+
     Returns:
         The decision, or None when somebody else has taken the step over meanwhile (nothing is written).
     """
@@ -71,14 +80,20 @@ def record_failure(
         saga = lock_saga(message.saga_id)
         row = SagaStep.objects.select_for_update().get(id=claim.row_id)
         if row.token != claim.token or row.state != StepState.RUNNING.value:
-            note(saga, "late_failure", step=row.name, direction=row.direction, token=claim.token)
-            saga.save(update_fields=["last_seq"])
+            unsure = _is_unsure(error, external=external, before=claim.unsure)
+            keep_late_failure(saga, row, claim, describe(error), perhaps_acted=unsure)
             return None
-        row.attempts += 1
         row.error = describe(error)
         row.input = input
         row.lease_until = None
         row.unsure = _is_unsure(error, external=external, before=claim.unsure)
+        if is_outage(error) or is_conflict(error):
+            row.deliveries -= 1
+            _postpone(saga, row, error)
+            row.save()
+            saga.save()
+            return Failed(False, StepRetryable(row.error["message"]))
+        row.attempts += 1
         policy = definition.retry_policy(row.name, row.direction)
         final = isinstance(error, StepRejected) or not policy.allows(ended_attempts=row.attempts)
         if final:
@@ -92,6 +107,7 @@ def record_failure(
         return Failed(True, _final_error(error, row))
 
 
+@again_after_conflict
 def give_up_killer(saga_id: UUID, row_id: int, definition: SagaDefinition) -> StepError:
     """Give up a step whose deliveries keep ending without an answer: it kills its workers. Opens a transaction."""
     with transaction.atomic():
@@ -165,6 +181,8 @@ def _give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Excep
     row.done_seq = saga.last_seq
     saga.wake_at = database_now() + LINK_ERROR_GRACE
     if row.direction != Direction.FORWARD.value:
+        if SagaState(saga.state) in TERMINAL:
+            open_incident(saga, "undo_failed", step=row.name, message=facts.get("message", ""))
         return  # the plan decides: go on with the others, or stop; then an incident
     if row.unsure and definition.pivot is not None and definition.pivot.name == row.name:
         return  # it may have acted, and then there is no way back: the plan has it settled first
@@ -178,7 +196,7 @@ def _try_again(
     saga: Saga, row: SagaStep, definition: SagaDefinition, policy: RetryPolicy, error: Exception
 ) -> None:
     asked = error.retry_after if isinstance(error, StepRetryable) else None
-    delay = asked if asked is not None else policy.delay(ended_attempts=row.attempts)
+    delay = policy.delay(ended_attempts=row.attempts, asked=asked)
     row.state = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value
     row.due_at = database_now() + timedelta(seconds=delay)
     saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
@@ -194,6 +212,13 @@ def _try_again(
     )
     if row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS and row.direction != Direction.UNDO.value:
         open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
+
+
+def _postpone(saga: Saga, row: SagaStep, error: Exception) -> None:
+    row.state = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value
+    row.due_at = database_now() + POSTPONED_FOR
+    saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
+    note(saga, "step_postponed", step=row.name, direction=row.direction, code=sqlstate(error))
 
 
 def _final_error(error: Exception, row: SagaStep) -> StepError:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from orchestration.core.replay import ANNOTATIONS
 from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState
 from orchestration.errors import TransitionRefused
 from orchestration.models import Saga, SagaEvent
@@ -15,6 +16,8 @@ def note(
     saga: Saga, kind: str, *, who: str = "engine", step: str = "", direction: str = "", **data: Any
 ) -> None:
     """Add an entry to a locked saga's history; the caller saves the saga (`last_seq`)."""
+    if SagaState(saga.state) in TERMINAL and kind not in ANNOTATIONS:
+        kind = f"late_{kind}"  # after the end there are only annotations; `verify` knows which
     _write(saga, kind, "", "", who, step, direction, data)
 
 

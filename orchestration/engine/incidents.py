@@ -7,13 +7,14 @@ from django.db.models.functions import Now
 from orchestration.models import Incident, Saga
 
 RUNBOOKS = {
-    "undo_failed": "The effect of {step} still exists. Look at the provider. Then retry the undo, or settle it by hand there and record that with a reason.",
+    "undo_failed": "The effect of {step} still exists. Look at the provider. Then retry the undo; or undo it there and record that (saga settle REF {step} --undo --done); or leave it (saga skip REF {step}).",
     "step_failed": "{step} was refused or failed where there is no way back. Mend the cause it names, then retry the step.",
     "step_struggles": "{step} fails again and again and is still being retried. Mend the cause it names; nothing else is needed.",
     "event_timeout": "The event {step} has not come in time. Ask the service that should send it; when it comes the saga goes on by itself.",
+    "event_set_aside": "Our own worker could not take in the event that {step} waits for. Mend the cause it names (often a worker of another version, or MAX_MESSAGE_BYTES), then have the event sent again: saga resend MESSAGE, with the number of the outbox message.",
     "unknown_definition": "This code does not know the saga's definition or version. Deploy the code that does; the saga has kept its place.",
-    "late_effect": "{step} took effect after the saga had ended. Undo it at the provider by hand, and record that with a reason.",
-    "cannot_settle": "Nobody can say whether {step} took effect: it declares no look-up. Look at the provider and settle it by hand.",
+    "late_effect": "{step} took effect after the saga had ended. The engine undoes it, and this closes by itself. Where it cannot, undo it at the provider and record that: saga settle REF {step} --undo --done.",
+    "cannot_settle": "Nobody can say whether {step} took effect: it declares no look-up. Look at the provider, then record it: saga settle REF {step} --done or --absent.",
 }
 
 

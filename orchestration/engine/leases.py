@@ -37,10 +37,12 @@ def _keep(claim: Claim, lease: float, timeout: float, ended: threading.Event) ->
     try:
         while not ended.wait(lease / 3):
             remaining = stop_at - time.monotonic()
-            if remaining <= 0 or not renew_lease(claim, lease=min(lease, remaining + lease / 3)):
-                return
-    except DatabaseError as error:
-        # The lease simply runs out; the fencing token protects the rest.
-        logger.warning("lease of step row %s could not be renewed: %s", claim.row_id, error)
+            try:
+                if remaining <= 0 or not renew_lease(claim, lease=min(lease, remaining + lease / 3)):
+                    return
+            except DatabaseError as error:
+                # It may be back before the lease has run out; if it is not, the fencing token protects the rest.
+                logger.warning("lease of step row %s could not be renewed: %s", claim.row_id, error)
+                connection.close()
     finally:
         connection.close()

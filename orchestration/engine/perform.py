@@ -18,8 +18,10 @@ from orchestration.core.binding import build_command
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.references import Message
-from orchestration.core.states import Direction, StepState
+from orchestration.core.states import FINISHED, Direction, StepState
+from orchestration.crash_points import reach
 from orchestration.engine.claims import Claim, Delivery, StepMessage, claim_step
+from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
 from orchestration.engine.failures import Failed, give_up_killer, record_failure
 from orchestration.engine.incidents import resolve_incidents
@@ -48,6 +50,8 @@ def perform(participant: Participant, message: StepMessage) -> Verdict:
     Raises:
         StepError: the step is given up, and that is recorded; the task is to fail so that `link_error` knocks.
     """
+    undoes = message.direction is Direction.UNDO
+    reach("K6", about=[message.saga_id], direction=message.direction, step=message.step)
     reference = participant.reference
     lease = engine_settings().LEASE_SECONDS
     if not reference.is_external:
@@ -62,6 +66,7 @@ def perform(participant: Participant, message: StepMessage) -> Verdict:
         return Verdict.STOP
     if delivery.claim.deliveries - delivery.claim.attempts > engine_settings().MAX_CRASHES:
         raise give_up_killer(message.saga_id, delivery.claim.row_id, definition)
+    reach("K13" if undoes else "K7", about=[message.saga_id], direction=message.direction, step=message.step)
     return _Attempt(participant, message, delivery, delivery.claim, definition).run()
 
 
@@ -72,7 +77,7 @@ def _refused(message: StepMessage, delivery: Delivery | None) -> Verdict:
     """
     if delivery is None or not message.redelivered or delivery.saga["epoch"] != message.epoch:
         return Verdict.STOP
-    if delivery.known_state not in (StepState.DONE.value, StepState.NOT_NEEDED.value):
+    if delivery.known_state not in FINISHED:
         return Verdict.STOP
     following = SagaStep.objects.filter(
         saga_id=message.saga_id, name=message.next_step or "", direction=message.direction.value
@@ -117,15 +122,27 @@ class _Attempt:
         except Exception as error:  # every other error of a step is data for its policy
             return self._failed(error)
 
+    @again_after_conflict
     def _local(self, command: Message) -> Verdict:
         with transaction.atomic():
+            self._allow_its_time()
             skip_rest = False
             try:
                 result = self.participant.perform_action(command, self.context)
             except SkipRest:
                 result, skip_rest = None, True
+            self._reach_effect()
             carries = self._record(command, result, strict=True, skip_rest=skip_rest)
+            self._reach("K9")
+        self._reach("K9", committed=True)
         return Verdict.CARRY_ON if carries else Verdict.STOP
+
+    def _allow_its_time(self) -> None:
+        """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
+        timeout = self.participant.reference.timeout
+        if timeout > engine_settings().LEASE_SECONDS:  # no statement more for a step of ordinary length
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = %s", [f"{timeout:.0f}s"])
 
     def _external(self, command: Message) -> Verdict:
         skip_rest = False
@@ -138,15 +155,35 @@ class _Attempt:
                     result = self.participant.perform_action(command, self.context)
                 except SkipRest:
                     skip_rest = True
+        self._reach_effect()
         try:
-            with transaction.atomic():
-                if self.participant.save is not None and isinstance(result, Message):
-                    self.participant.save(command, result, self.context)
-                carries = self._record(command, result, strict=False, skip_rest=skip_rest)
+            carries = self._record_external(command, result, skip_rest)
         except NotRecorded:
             keep_late_result(self.message, self.claim, self.participant, command, result, self.context)
             return Verdict.STOP
+        self._reach("K9", committed=True)
         return Verdict.CARRY_ON if carries else Verdict.STOP
+
+    @again_after_conflict
+    def _record_external(self, command: Message, result: Message | NotNeeded | None, skip_rest: bool) -> bool:
+        with transaction.atomic():
+            if self.participant.save is not None and isinstance(result, Message):
+                self.participant.save(command, result, self.context)
+            carries = self._record(command, result, strict=False, skip_rest=skip_rest)
+            self._reach("K9")
+        return carries
+
+    def _reach(self, point: str, *, committed: bool = False) -> None:
+        reach(
+            point,
+            about=[self.message.saga_id],
+            direction=self.message.direction,
+            step=self.message.step,
+            committed=committed,
+        )
+
+    def _reach_effect(self) -> None:
+        self._reach("K14" if self.message.direction is Direction.UNDO else "K8")
 
     def _record(
         self, command: Message, result: Message | NotNeeded | None, *, strict: bool, skip_rest: bool

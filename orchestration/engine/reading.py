@@ -42,6 +42,7 @@ def view_of(saga: Saga, definition: SagaDefinition, rows: dict[tuple[str, Direct
                 unsure=row.unsure,
                 result_type=row.result_type,
                 skip_rest=row.skip_rest,
+                late=row.late,
                 due_at=row.due_at,
                 lease_until=row.lease_until,
                 sent_at=row.sent_at,

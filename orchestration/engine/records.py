@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from orchestration.core.states import FORWARD_STATES, Direction, SagaState
+from orchestration.core.states import FORWARD_STATES, UNDONE_STATES, Direction, SagaState
 from orchestration.engine.claims import Claim
 
 _RECORD = """
@@ -28,7 +28,7 @@ WITH old AS (
            milestone = CASE WHEN %(milestone)s = '' OR s.state = 'compensating' THEN s.milestone ELSE %(milestone)s END,
            wake_at = CASE WHEN s.wake_at IS NULL AND s.paused THEN NULL
                      ELSE statement_timestamp() + %(resend)s * interval '1 second' END,
-           last_seq = s.last_seq + 1, rescues = 0, updated_at = statement_timestamp()
+           last_seq = s.last_seq + 1, rescues = 0, awaits_queue = '', updated_at = statement_timestamp()
       FROM old WHERE s.id = old.id
     RETURNING s.id, s.last_seq, s.state, old.state AS before,
               (s.epoch = %(epoch)s AND NOT s.paused AND s.state = ANY(%(carrying)s)) AS carries
@@ -42,7 +42,7 @@ WITH old AS (
     RETURNING step.id
 ), noted AS (
     INSERT INTO orchestration_sagaevent (saga_id, seq, kind, before, after, step, direction, who, data)
-    SELECT saga.id, saga.last_seq, %(kind)s, CASE WHEN saga.before = saga.state THEN '' ELSE saga.before END,
+    SELECT saga.id, saga.last_seq, CASE WHEN saga.state = ANY(%(ended)s) THEN 'late_' || %(kind)s ELSE %(kind)s END, CASE WHEN saga.before = saga.state THEN '' ELSE saga.before END,
            CASE WHEN saga.before = saga.state THEN '' ELSE saga.state END, %(name)s, %(direction)s, 'engine', %(data)s::jsonb
       FROM saga, done
 )
@@ -88,6 +88,11 @@ def record_ending(
         carrying = set(FORWARD_STATES)
     else:
         states = carrying = {SagaState.COMPENSATING}
+        if ending.direction is Direction.UNDO:
+            states = carrying = {
+                SagaState.COMPENSATING,
+                *UNDONE_STATES,
+            }  # of a late effect; nothing else is claimed
     kind = {"done": "step_done", "not_needed": "undo_not_needed"}[ending.state]
     if ending.direction is Direction.UNDO and ending.state == "done":
         kind = "step_undone"
@@ -112,6 +117,7 @@ def record_ending(
                 "skip_rest": ending.skip_rest,
                 "resend": resend_after,
                 "kind": kind,
+                "ended": [state.value for state in UNDONE_STATES],
                 "data": json.dumps({"attempt": claim.attempts + 1, "result_type": ending.result_type}),
             },
         )

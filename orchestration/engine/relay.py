@@ -8,17 +8,22 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from orchestration.engine.drain import drain
 from orchestration.engine.transport import carried_by_hand
+from orchestration.errors import SendFailed
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 5.0
 """A relay with nothing to do closes its connection after so long, and its thread ends."""
+
+LONGEST_PAUSE = 5.0
+"""A relay whose broker is away tries again after 1, 2, 4, then every 5 seconds, however often it is woken meanwhile."""
 
 
 class _Relay:
@@ -27,6 +32,7 @@ class _Relay:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
+        self._pause = 0.0
 
     def wake(self) -> None:
         with self._lock:
@@ -54,6 +60,11 @@ class _Relay:
         try:
             while drain():
                 pass
+            self._pause = 0.0
+        except SendFailed as error:
+            logger.warning("relay: the broker is away, messages wait: %s", error)
+            self._pause = min(LONGEST_PAUSE, 2 * self._pause or 1.0)
+            time.sleep(self._pause)  # a request that wakes it meanwhile is served by the next round
         except DatabaseError as error:
             logger.warning("relay: the database is away, the heartbeat will send: %s", error)
             connection.close()

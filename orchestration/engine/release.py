@@ -1,12 +1,22 @@
-"""Giving a claim back without having acted."""
+"""Giving claims back: one that has not acted, or those of a worker that ends."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Now
 
 from orchestration.core.states import StepState
 from orchestration.engine.claims import Claim
-from orchestration.models import SagaStep
+from orchestration.models import Saga, SagaStep
+
+_END_LEASES = """
+UPDATE orchestration_sagastep SET lease_until = statement_timestamp(), deliveries = deliveries - 1
+ WHERE task_id = ANY(%s) AND state = 'running' AND lease_until > statement_timestamp()
+RETURNING saga_id
+"""
 
 
 def release_claim(claim: Claim) -> None:
@@ -16,3 +26,22 @@ def release_claim(claim: Claim) -> None:
     """
     held = SagaStep.objects.filter(id=claim.row_id, token=claim.token, state=StepState.RUNNING.value)
     held.update(state=StepState.PENDING.value, lease_until=None, sent_at=None, deliveries=F("deliveries") - 1)
+
+
+def end_leases(task_ids: Collection[str]) -> int:
+    """End the leases of the steps that these Celery tasks had claimed: the processes that ran them are no more.
+
+    What would happen when the leases run out happens at once: the next delivery or sweep takes a step over, and one that may
+    have acted is looked up first. These deliveries do not count as crashes. Two statements, each committed by itself.
+
+    Returns:
+        How many leases ended.
+    """
+    if not task_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_END_LEASES, [list(task_ids)])
+        sagas = [row[0] for row in cursor.fetchall()]
+    # Not in one statement: everybody else locks a saga before its steps.
+    Saga.objects.filter(id__in=sagas, ended_at=None, paused=False).update(wake_at=Now())
+    return len(sagas)

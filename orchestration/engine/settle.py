@@ -7,7 +7,6 @@ is believed only the second time, later than lease plus timeout: a worker frozen
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -16,9 +15,11 @@ from django.db.models.functions import Now
 from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.binding import build_command
+from orchestration.core.policy import SETTLE
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
+from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
 from orchestration.engine.history import note
 from orchestration.engine.incidents import open_incident
@@ -27,9 +28,11 @@ from orchestration.engine.locks import lock_saga
 from orchestration.engine.participants import Participant
 from orchestration.engine.reading import database_now
 from orchestration.errors import StepRetryable
-from orchestration.models import Saga, SagaStep
+from orchestration.models import Incident, Saga, SagaStep
 
 LOOKED = "looked_up_once"
+NOBODY_TO_ASK = 600.0
+"""Seconds until a step that cannot be looked up is tried again: a person settles it, or new code brings a look-up."""
 
 
 def settle(participant: Participant, saga_id: UUID, step: str) -> None:
@@ -69,17 +72,21 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         return
     looked_twice = bool((earlier or {}).get(LOOKED))
     certain = participant.refuse is not None or looked_twice
-    with transaction.atomic():
-        if found is not None and participant.save is not None:
-            participant.save(command, found, context)
-        locked = lock_saga(saga_id)
-        row = SagaStep.objects.select_for_update().get(id=claim.row_id)
-        if row.token != claim.token:
-            transaction.set_rollback(True)
-            return
-        _write(
-            locked, row, found, command, certain, reference.timeout, definition.steps[step].milestone or ""
-        )
+    milestone = definition.steps[step].milestone or ""
+
+    @again_after_conflict
+    def record() -> None:
+        with transaction.atomic():
+            if found is not None and participant.save is not None:
+                participant.save(command, found, context)
+            locked = lock_saga(saga_id)
+            row = SagaStep.objects.select_for_update().get(id=claim.row_id)
+            if row.token != claim.token:
+                transaction.set_rollback(True)
+                return
+            _write(locked, row, found, command, certain, reference.timeout, milestone)
+
+    record()
 
 
 def _write(
@@ -112,6 +119,7 @@ def _write(
     saga.save(update_fields=["last_seq", "wake_at", "milestone"])
 
 
+@again_after_conflict
 def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, *, incident: bool) -> None:
     with transaction.atomic():
         saga = lock_saga(saga_id)
@@ -119,16 +127,20 @@ def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, *, i
         if row.token != claim.token:
             return
         asked = error.retry_after if isinstance(error, StepRetryable) else None
+        delay = NOBODY_TO_ASK if incident else SETTLE.delay(ended_attempts=row.deliveries, asked=asked)
         row.lease_until = None
-        row.due_at = database_now() + timedelta(seconds=asked or min(60.0, 2.0 ** min(row.deliveries, 6)))
+        row.due_at = saga.wake_at = database_now() + timedelta(seconds=delay)
         row.save()
-        saga.wake_at = row.due_at
-        note(saga, "outcome_still_unknown", step=row.name, direction=row.direction, message=str(error or ""))
+        known = Incident.objects.filter(saga=saga, kind="cannot_settle", step=row.name, resolved_at=None)
+        if not (incident and known.exists()):
+            note(
+                saga,
+                "outcome_still_unknown",
+                step=row.name,
+                direction=row.direction,
+                message=str(error or ""),
+            )
         if incident:
-            open_incident(saga, "cannot_settle", step=row.name, message=_cannot(row.name))
-            row.due_at, saga.wake_at = None, None
+            told = f"{row.name} declares neither look_up nor cancel_by_key"
+            open_incident(saga, "cannot_settle", step=row.name, message=told)
         saga.save(update_fields=["last_seq", "wake_at"])
-
-
-def _cannot(name: str) -> Any:
-    return f"{name} declares neither look_up nor cancel_by_key"

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
+from orchestration.crash_points import reach
+from orchestration.database_errors import LOCK_NOT_AVAILABLE, is_conflict, is_outage, sqlstate
 from orchestration.engine.advance import advance
 from orchestration.engine.drain import drain
+from orchestration.engine.probes import ask_again
+from orchestration.engine.receipts import put_back_lost_events
 from orchestration.errors import SendFailed
 from orchestration.models import Saga
 
@@ -35,19 +39,35 @@ class Swept:
 
 
 def sweep() -> Swept:
-    """One round: unsent messages first, then sagas that are due. Opens short transactions of its own."""
+    """One round: unsent messages first, then sagas that are due. Opens short transactions of its own.
+
+    Raises:
+        SendFailed: the broker is away. The round ends there: each further attempt might take as long as its timeouts.
+    """
+    put_back_lost_events()
     messages = drain()
+    ask_again()
     due = _pick_due()
+    if due:
+        reach("K16", about=due)
     for saga_id in due:
         try:
             advance(saga_id, rescue=True)
-        except SendFailed as error:
-            logger.warning("sweep: the broker is away, sagas wait: %s", error)
-            break
-        except Exception:
+        except Exception as error:
+            if _fails_everywhere(error):
+                raise  # the heartbeat says so once
             # One saga that cannot be planned must not keep the others from being swept.
             logger.exception("sweep: saga %s could not be advanced", saga_id)
     return Swept(messages, len(due))
+
+
+def _fails_everywhere(error: Exception) -> bool:
+    """Whether every other saga would fail in the same way: broker or database are away, and not only this saga's row held."""
+    if isinstance(error, SendFailed):
+        return True
+    if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
+        return False
+    return is_outage(error) or isinstance(error, InterfaceError | OperationalError)
 
 
 def _pick_due() -> list[UUID]:

@@ -38,6 +38,9 @@ class Transport(Protocol):
     def send_knock(self, saga_id: UUID) -> None:
         """Ask that somebody looks at the saga."""
 
+    def send_probe(self, queue: str, asked_at: str) -> None:
+        """Send a probe through a queue: when it arrives, what was sent before it has arrived or is lost."""
+
     def send_event(self, envelope: dict[str, Any]) -> None:
         """Send an event to every subscriber, one message each."""
 

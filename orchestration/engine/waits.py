@@ -13,10 +13,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
+from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.envelope import check_envelope
 from orchestration.core.nodes import Wait
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.locks import lock_saga
@@ -35,14 +38,33 @@ def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
         started_at=now,
     )
     note(saga, "wait_opened", step=wait.name, event=wait.event)
-    early = InboxMessage.objects.select_for_update().filter(
+    _apply_parked(saga, row, wait)
+
+
+def apply_parked(saga: Saga, definition: SagaDefinition) -> None:
+    """Apply to a locked saga's open waits what was parked because a process did not know the saga's definition.
+
+    During a rolling deployment an event may come to a worker of the older code; it wakes the saga for one of the newer.
+    """
+    if SagaState(saga.state) not in FORWARD_STATES:
+        return
+    open_waits = SagaStep.objects.filter(
+        saga=saga, name__in=definition.waits, direction=Direction.FORWARD.value, state=StepState.WAITING.value
+    )
+    for row in open_waits:
+        _apply_parked(saga, row, definition.waits[row.name])
+
+
+def _apply_parked(saga: Saga, row: SagaStep, wait: Wait) -> None:
+    parked = InboxMessage.objects.select_for_update().filter(
         key=saga.business_key, type=wait.event, state="parked"
     )
-    for message in early.order_by("received_at"):
+    for message in parked.order_by("received_at"):
         if _apply(saga, row, wait, message):
             return
 
 
+@again_after_conflict
 def receive_event(envelope: dict[str, Any]) -> Saga | None:
     """Store an event and apply it to the saga that waits for it. Opens a transaction.
 
@@ -52,8 +74,9 @@ def receive_event(envelope: dict[str, Any]) -> Saga | None:
         The saga that is to be looked at now, or None.
 
     Raises:
-        KeyError, TypeError: the envelope lacks `id`, `source`, `type` or `key`.
+        InvalidEnvelope: a field is missing, its version is unknown, or it is too large.
     """
+    check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES)
     with transaction.atomic():
         message, is_new = InboxMessage.objects.get_or_create(
             source=envelope["source"],
@@ -76,6 +99,9 @@ def ignore_parked(saga: Saga, definition: SagaDefinition) -> None:
     if events:
         parked = InboxMessage.objects.filter(key=saga.business_key, type__in=events, state="parked")
         parked.update(state="ignored", saga_id=saga.id, reason="the saga ended without waiting for it")
+        resolve_incidents(
+            saga, kind="event_set_aside", by="engine", resolution="The saga ended without waiting for it."
+        )
 
 
 def _offer(saga: Saga, message: InboxMessage) -> bool:
@@ -83,7 +109,9 @@ def _offer(saga: Saga, message: InboxMessage) -> bool:
     try:
         definition = registry.find(saga.definition, saga.version)
     except UnknownDefinition:
-        return False  # it stays parked until code that knows the saga opens the wait
+        # It stays parked, and the saga is looked at: code that knows it applies the event, also to a wait long open.
+        Saga.objects.filter(id=saga.id, ended_at=None, paused=False).update(wake_at=Now())
+        return False
     waits = [wait for wait in definition.waits.values() if wait.event == message.type]
     if not waits:
         return False
@@ -93,6 +121,8 @@ def _offer(saga: Saga, message: InboxMessage) -> bool:
         row = SagaStep.objects.filter(saga=saga, name=wait.name, state=StepState.WAITING.value).first()
         if row is not None and _apply(saga, row, wait, message):
             return True
+    if message.state == "ignored":
+        return False  # its data does not fit, and that stays the reason
     opened = SagaStep.objects.filter(saga=saga, name__in=[wait.name for wait in waits]).count()
     return opened == len(waits) and _ignore(saga, message, "every wait for it had already ended")
 

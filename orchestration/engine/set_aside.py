@@ -1,0 +1,52 @@
+"""Telling people of an event of our own that was set aside: an incident at each saga that still waits for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from django.db.models.functions import Now
+
+from orchestration.core import registry
+from orchestration.engine.incidents import open_incident
+from orchestration.errors import UnknownDefinition
+from orchestration.models import Incident, Saga, SagaStep
+
+logger = logging.getLogger(__name__)
+
+KIND = "event_set_aside"
+
+
+def tell_of(message: int, *, key: str, event: str, told: str) -> None:
+    """Open an incident at every open saga of this business key that waits, or will wait, for the event. Inside a transaction."""
+    logger.error(
+        "event %s of outbox message %s was set aside, and is not sent again by itself", event, message
+    )
+    for saga, wait in _waiting_for(key, event):
+        open_incident(saga, KIND, step=wait, message=f"Outbox message {message}, {event}: {told}")
+
+
+def close_told(*, key: str, event: str, by: str, resolution: str) -> list[Saga]:
+    """Close what `tell_of` has opened; the sagas concerned. Inside a transaction."""
+    concerned = list(_waiting_for(key, event))
+    for saga, wait in concerned:
+        Incident.objects.filter(saga=saga, kind=KIND, step=wait, resolved_at=None).update(
+            resolved_at=Now(), resolved_by=by, resolution=resolution
+        )
+    return [saga for saga, _ in concerned]
+
+
+def _waiting_for(key: str, event: str) -> Iterator[tuple[Saga, str]]:
+    for saga in Saga.objects.filter(business_key=key, ended_at=None).order_by("created_at"):
+        try:
+            waits = registry.find(saga.definition, saga.version).waits.values()
+        except UnknownDefinition:
+            continue  # nobody here can say what it waits for; the message itself is shown all the same
+        over = set(
+            SagaStep.objects.filter(saga=saga, state="done", direction="forward").values_list(
+                "name", flat=True
+            )
+        )
+        for wait in waits:
+            if wait.event == event and wait.name not in over:
+                yield saga, wait.name

@@ -1,0 +1,156 @@
+"""Which open sagas the code of this process would strand: `manage.py saga_check`, before it is deployed. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from celery import current_app
+from django.db.models import Q
+from django.utils.module_loading import autodiscover_modules
+from pydantic import ValidationError
+
+from orchestration.core import registry
+from orchestration.core.binding import build_command, has_undo
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.frontier import Measure, Ready, Unopened
+from orchestration.core.order import ordered_names
+from orchestration.core.references import StepReference
+from orchestration.core.states import FINISHED, FORWARD_STATES, Direction, SagaState, StepState
+from orchestration.engine.participants import participant_for
+from orchestration.engine.reading import database_now, newest_rows, view_of
+from orchestration.errors import UnknownDefinition
+from orchestration.models import Saga, SagaStep
+
+Rows = dict[tuple[str, Direction], SagaStep]
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """One saga that could not go on, and why."""
+
+    saga: Saga
+    why: list[str]
+
+
+@dataclass(slots=True)
+class Outlook:
+    """What would become of the open sagas."""
+
+    open: int = 0
+    stranded: list[Stranded] = field(default_factory=list)
+    changed: int = 0
+    """Open sagas whose definition has changed under its version in a way they can live with."""
+
+
+def outlook() -> Outlook:
+    """Look at every open saga: those that have not ended, and those in which a late effect is being undone.
+
+    Reads only. One query, and for each saga whose definition has changed under its version one more.
+    """
+    autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
+    found = Outlook()
+    unroutable = {str(definition): list(_unroutable(definition)) for definition in registry.everything()}
+    still_open = Saga.objects.filter(Q(ended_at__isnull=True) | Q(wake_at__isnull=False)).order_by(
+        "created_at"
+    )
+    for saga in still_open.iterator():
+        found.open += 1
+        try:
+            definition = registry.find(saga.definition, saga.version)
+        except UnknownDefinition:
+            found.stranded.append(Stranded(saga, [_unknown(saga)]))
+            continue
+        why = unroutable[str(definition)]
+        if saga.fingerprint != definition.fingerprint:
+            contradictions = list(_contradictions(saga, definition))
+            why = [*contradictions, *why]
+            found.changed += not contradictions
+        if why:
+            found.stranded.append(Stranded(saga, why))
+    return found
+
+
+def _unknown(saga: Saga) -> str:
+    try:
+        newest = registry.latest(saga.definition)
+    except UnknownDefinition:
+        return f"definition {saga.definition} is gone; keep it until its last saga has ended"
+    return (
+        f"version {saga.version} of {saga.definition} is gone (the newest is {newest.version}); "
+        "keep it until its last saga has ended"
+    )
+
+
+def _unroutable(definition: SagaDefinition) -> Iterator[str]:
+    references: list[StepReference] = []
+    for step in definition.steps.values():
+        references.append(step.reference)
+        if has_undo(step):
+            references.append(definition.reference(step.name, "undo"))
+    for reference in references:
+        if participant_for(reference.task) is None:
+            yield f"nobody performs {reference.task}"
+        elif (
+            not current_app.conf.task_create_missing_queues and reference.queue not in current_app.amqp.queues
+        ):
+            yield f"{reference.task} goes to queue {reference.queue}, which does not exist"
+
+
+def _contradictions(saga: Saga, definition: SagaDefinition) -> Iterator[str]:
+    """What has happened in a saga that its definition, changed under the same version, cannot be held against."""
+    rows = newest_rows(saga)
+    for (name, direction), row in rows.items():
+        if name not in definition.steps and name not in definition.waits:
+            yield f"step {name}, which it has begun, is gone"
+        elif StepState(row.state) not in FINISHED and (
+            told := _performed_otherwise(row, direction, definition)
+        ):
+            yield told
+    if SagaState(saga.state) in FORWARD_STATES:
+        yield from _changed_ahead(saga, definition, rows)
+
+
+def _performed_otherwise(row: SagaStep, direction: Direction, definition: SagaDefinition) -> str:
+    if row.name in definition.waits:
+        return "" if row.task == "" else f"step {row.name}, which is under way, is a wait now"
+    if row.task == "":
+        return f"wait {row.name}, which is open, is a step now"
+    try:
+        task = definition.reference(row.name, direction.value).task
+    except LookupError:
+        return f"the undo of {row.name}, which is under way, is gone"
+    return (
+        ""
+        if task == row.task
+        else f"{row.name} ({direction.value}) is under way as {row.task}, and is {task} now"
+    )
+
+
+def _changed_ahead(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
+    view = view_of(saga, definition, rows)
+    measure = Measure(view, Direction.FORWARD, database_now(), timedelta())
+    begun = {name for name, direction in rows if direction is Direction.FORWARD}
+    order = ordered_names(definition.flow)
+    results = {
+        name: row.result or {}
+        for (name, way), row in rows.items()
+        if way is Direction.FORWARD and row.state == StepState.DONE.value
+    }
+    for item in measure.frontier(definition.flow):
+        name = (
+            item.wait.name if isinstance(item, Unopened) else item.step if isinstance(item, Ready) else None
+        )
+        if name is None or name in begun:
+            continue
+        overtaken = sorted(later for later in begun if (name, later) in order)
+        if overtaken:
+            yield f"{name} was put before {', '.join(overtaken)}, which it has begun already"
+        elif isinstance(item, Ready):
+            step = definition.steps[name]
+            try:
+                build_command(definition, step, step.reference.takes, saga.input, results)
+            except ValidationError as error:
+                missing = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+                yield f"the command of {name}, which is next, cannot be built: {missing}"
