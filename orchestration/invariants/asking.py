@@ -36,7 +36,7 @@ _FRAGMENTS = {
              WHERE kind = 'undo_begun' GROUP BY saga_id
         )""",
     "is_undone": "s.state IN ('compensated', 'failed', 'cancelled')",
-    "is_finished": "IN ('done', 'not_needed')",
+    "is_finished": "IN ('done', 'not_needed', 'skipped')",
     # How long a message may be on its way: many sweeps, and a restart of the broker.
     "patience": "interval '30 seconds'",
     # How late the heartbeat may be: it beats each second, and a restart of all workers is forgiven.

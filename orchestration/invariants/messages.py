@@ -18,12 +18,12 @@ def events_are_applied_once() -> Finding:
             SELECT saga_id, data ->> 'event' AS event, count(*) AS times
               FROM orchestration_sagaevent WHERE kind = 'event_applied' GROUP BY saga_id, data ->> 'event'
         ), stored AS (
-            SELECT saga_id, event_id AS event, count(*) AS times
+            SELECT saga_id, event_id AS event, count(*) AS times, count(DISTINCT source) AS sources
               FROM orchestration_inboxmessage WHERE state = 'applied' GROUP BY saga_id, event_id
         )
         SELECT $saga, event, COALESCE(told.times, 0), COALESCE(stored.times, 0)
           FROM told FULL JOIN stored USING (saga_id, event) LEFT JOIN orchestration_saga s ON s.id = saga_id
-         WHERE told.times IS DISTINCT FROM stored.times
+         WHERE told.times IS DISTINCT FROM stored.times OR told.times > stored.sources
         """
     )
     return Finding(

@@ -8,13 +8,15 @@ from orchestration.verification import Finding, invariant
 
 @invariant("orchestration: an ended saga has no step at work")
 def ended_sagas_are_at_rest() -> Finding:
-    """Once it has ended: no live lease, no step running or of unknown outcome."""
+    """Once it has ended: no live lease, no step running or of unknown outcome, but for what is done about a late effect."""
     wrong = ask(
         """
         SELECT $saga, t.name, t.direction, t.state
           FROM orchestration_sagastep t JOIN orchestration_saga s ON s.id = t.saga_id
          WHERE s.ended_at IS NOT NULL
            AND (t.state IN ('running', 'unknown') OR t.lease_until > statement_timestamp())
+           AND NOT EXISTS (SELECT 1 FROM orchestration_sagastep l
+                            WHERE l.saga_id = s.id AND l.name = t.name AND l.direction = 'forward' AND l.late)
         """
     )
     return Finding(

@@ -8,7 +8,7 @@ from orchestration.verification import Finding, invariant
 
 @invariant("orchestration: an undone saga has undone everything that was done")
 def everything_is_undone() -> Finding:
-    """Once it has ended. An effect that came home after the end has an incident instead."""
+    """Once it has ended. What a person has left out counts as decided; a late effect as long as somebody is at it."""
     parameters = facts()
     wrong = ask(
         """
@@ -20,7 +20,7 @@ def everything_is_undone() -> Finding:
           LEFT JOIN $newest (facts.step, 'undo') $end u ON TRUE
          WHERE $is_undone AND (u.id IS NULL OR u.state NOT $is_finished)
            AND NOT (f.late AND EXISTS (SELECT 1 FROM orchestration_incident i WHERE i.saga_id = s.id
-                                          AND i.step = f.name AND i.kind = 'late_effect'))
+                                          AND i.step = f.name AND i.resolved_at IS NULL))
         """,
         parameters,
     )
@@ -32,14 +32,15 @@ def everything_is_undone() -> Finding:
 
 @invariant("orchestration: nothing is undone that was not done")
 def nothing_else_is_undone() -> Finding:
-    """Once the saga has ended: no undo without its action, and none at all in a completed saga."""
+    """Once the saga has ended: no undo without its action, and in a completed saga none but of what came late."""
     wrong = ask(
         """
         SELECT $saga, u.name, s.state, COALESCE(f.state, 'missing')
           FROM orchestration_saga s
           JOIN orchestration_sagastep u ON u.saga_id = s.id AND u.direction = 'undo'
           LEFT JOIN $newest (u.name, 'forward') $end f ON TRUE
-         WHERE s.ended_at IS NOT NULL AND (s.state = 'completed' OR (u.state = 'done' AND f.state IS DISTINCT FROM 'done'))
+         WHERE s.ended_at IS NOT NULL AND ((s.state = 'completed' AND f.late IS NOT TRUE)
+                                           OR (u.state = 'done' AND f.state IS DISTINCT FROM 'done'))
         """
     )
     return Finding(

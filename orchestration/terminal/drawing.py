@@ -59,4 +59,9 @@ def definition_called(called: str) -> SagaDefinition:
 def states_of(saga: Saga) -> dict[str, str]:
     """States of a saga's steps, as drawings take them."""
     rows = SagaStep.objects.filter(saga=saga).order_by("generation")
-    return {row.name + (UNDO_MARK if row.direction == "undo" else ""): row.state for row in rows}
+    states = {row.name + (UNDO_MARK if row.direction == "undo" else ""): row.state for row in rows}
+    cause = str((saga.failure or {}).get("step"))
+    if states.get(cause) == "absent":
+        # It was given up and then settled as without effect; a reader looks for what stopped the saga.
+        states[cause] = "failed"
+    return states

@@ -5,12 +5,14 @@ Left out on purpose: what the saga and its steps were given (addresses, e-mails)
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
 
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
+from orchestration.terminal.counting import rescues_in
 
 
 def summary(saga: Saga) -> dict[str, Any]:
@@ -46,8 +48,10 @@ def listing(*, state: str | None, definition: str | None, limit: int) -> dict[st
 
 def everything(saga: Saga) -> dict[str, Any]:
     """The saga with its steps, history and incidents. Three queries."""
+    history = list(SagaEvent.objects.filter(saga=saga).order_by("seq"))
     return {
         **summary(saga),
+        "rescued": rescues_in(Counter(entry.kind for entry in history)),
         "deadline": _iso(saga.deadline),
         "wake_at": _iso(saga.wake_at),
         "epoch": saga.epoch,
@@ -55,7 +59,7 @@ def everything(saga: Saga) -> dict[str, Any]:
         "trace_id": saga.trace_id,
         "product_line": saga.product_line,
         "steps": [_step(row) for row in SagaStep.objects.filter(saga=saga).order_by("id")],
-        "history": [_entry(row) for row in SagaEvent.objects.filter(saga=saga).order_by("seq")],
+        "history": [_entry(row) for row in history],
         "incidents": [_incident(row) for row in Incident.objects.filter(saga=saga).order_by("opened_at")],
     }
 

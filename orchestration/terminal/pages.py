@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.terminal.counting import RESCUES
 from orchestration.terminal.timeline import timeline
 from orchestration.terminal.words import DIRECTION_MARKS, brief, harmless, moment, span, state_text
 
@@ -74,6 +75,7 @@ def _head(facts: dict[str, Any]) -> RenderableType:
         "ended": f"{moment(ended)}, after {span(ended - began)}" if began and ended else "",
         "deadline": moment(_at(facts["deadline"])) if facts["deadline"] and not ended else "",
         "looked at next": moment(_at(facts["wake_at"])) if facts["wake_at"] else "",
+        "rescued": ", ".join(f"{n}×: {RESCUES[kind]}" for kind, n in facts["rescued"].items() if n),
         "trace": facts["trace_id"],
     }
     for name, value in rows.items():

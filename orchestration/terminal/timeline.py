@@ -46,8 +46,8 @@ def _told(entry: dict[str, Any]) -> Text:
             text.append(" undo", style="dark_orange3")
         text.append(" ")
     text.append(history_words(entry["kind"]), style=history_style(entry["kind"]))
-    if details := _details(entry["data"]):
-        text.append(f"  {details}", style="bright_black")
+    if told := details(entry["data"]):
+        text.append(f"  {told}", style="bright_black")
     if entry["who"] not in ("", "engine"):
         text.append(f"  by {harmless(entry['who'])}", style="cyan")
     if entry["after"]:
@@ -55,7 +55,8 @@ def _told(entry: dict[str, Any]) -> Text:
     return text
 
 
-def _details(data: dict[str, Any]) -> str:
+def details(data: dict[str, Any]) -> str:
+    """What else an entry says, on one line."""
     parts = [
         harmless(data[key])
         for key in ("definition", "result_type", "outcome", "event", "reason")

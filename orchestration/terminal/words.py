@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from orchestration.core.replay import LATE
+
 STATE_STYLES = {
     "accepted": "cyan",
     "running": "bold blue",
@@ -24,6 +26,7 @@ STATE_STYLES = {
     "rejected": "red",
     "not_needed": "bright_black",
     "absent": "bright_black",
+    "skipped": "yellow",
 }
 """Of sagas and of steps: where they share a word they share its colour."""
 
@@ -35,6 +38,7 @@ _HISTORY_WORDS = {
     "step_undone": "undone",
     "undo_not_needed": "nothing to undo",
     "step_retry": "failed, will be tried again",
+    "step_postponed": "put off, the database could not serve it",
     "step_rejected": "said no",
     "step_failed": "given up",
     "undo_begun": "undo begins",
@@ -45,6 +49,7 @@ _HISTORY_WORDS = {
     "resumed": "goes on",
     "event_applied": "event has come",
     "event_ignored": "event ignored",
+    "event_resent": "event sent again",
     "ended": "ended",
     "unpaused": "paused no longer",
     "sent_again": "sent again",
@@ -55,6 +60,7 @@ _HISTORY_WORDS = {
     "late_failure": "failure came too late",
     "escalated": "a person is asked",
     "retry_asked": "to be tried again",
+    "step_skipped": "left out",
 }
 
 _HISTORY_STYLES = {
@@ -63,6 +69,7 @@ _HISTORY_STYLES = {
     "step_undone": "dark_orange3",
     "undo_not_needed": "bright_black",
     "step_retry": "yellow",
+    "step_postponed": "yellow",
     "step_rejected": "red",
     "step_failed": "red",
     "undo_begun": "magenta",
@@ -87,12 +94,14 @@ def state_text(state: str, *, paused: bool = False) -> Text:
 
 def history_words(kind: str) -> str:
     """What an entry of a history says; an unknown kind is shown as it is."""
+    if kind in LATE:
+        return f"late: {history_words(LATE[kind])}"
     return _HISTORY_WORDS.get(kind, kind.replace("_", " "))
 
 
 def history_style(kind: str) -> str:
     """Colour of an entry's mark."""
-    return _HISTORY_STYLES.get(kind, "bright_black")
+    return _HISTORY_STYLES.get(LATE.get(kind, kind), "bright_black")
 
 
 def moment(at: datetime | None) -> str:

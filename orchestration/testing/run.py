@@ -12,15 +12,18 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.module_loading import autodiscover_modules
 
+from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message
 from orchestration.core.states import TERMINAL, SagaState
 from orchestration.engine.advance import advance
 from orchestration.engine.drain import drain
 from orchestration.engine.reading import database_now
+from orchestration.engine.receipts import put_back_lost_events
 from orchestration.engine.transport import use_transport
-from orchestration.models import Incident, Saga, SagaStep
+from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage, QueueProbe, Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, publish_event, resume_saga, retry_step, start_saga
+from orchestration.testing.mail import Habits
 from orchestration.testing.script import Script, Times, check_names, scripted
 from orchestration.testing.transport import HandTransport
 
@@ -42,6 +45,9 @@ class SagaRun:
         business_key: a new one by default.
         doubled: every message is delivered twice.
         shuffled: a seed; messages are delivered in any order.
+        swapped: of every two neighbouring messages the later is delivered first.
+        sweep_only: canvas is switched off; what follows the first steps of a canvas is sent by the sweep.
+        wiped: the broker loses everything after each publish; what is sent again arrives.
     """
 
     def __init__(
@@ -57,11 +63,16 @@ class SagaRun:
         reference: str = "",
         doubled: bool = False,
         shuffled: int | None = None,
+        swapped: bool = False,
+        sweep_only: bool = False,
+        wiped: bool = False,
     ) -> None:
         self.script = Script(fail_at, reject_at, lose_answer_at, answers or {})
         autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
         check_names(self.script)
-        self.transport = HandTransport(doubled=doubled, shuffled=shuffled)
+        self.transport = HandTransport(
+            Habits(doubled=doubled, shuffled=shuffled, swapped=swapped, sweep_only=sweep_only, wiped=wiped)
+        )
         self._key = key = business_key or str(uuid4())
         with self._at_work(), transaction.atomic():
             self.id = start_saga(definition, input=input, business_key=key, reference=reference).id
@@ -105,7 +116,7 @@ class SagaRun:
         return self.until(lambda run: run.state in RESTING)
 
     def until(self, reached: Callable[[SagaRun], bool]) -> Self:
-        """Go on message by message until `reached` is true and, if it rests, no message is left.
+        """Go on message by message until `reached` is true and, if it rests, no message is left, nor an event that was lost.
 
         Raises:
             AssertionError: it never gets there.
@@ -115,12 +126,12 @@ class SagaRun:
                 if self.state not in RESTING and reached(self):
                     return self
                 continue
-            if reached(self):
+            if reached(self) and not self._awaits_its_events():
                 return self
-            saga = self.saga
-            if saga.wake_at is None:
+            pause = self._until_something_is_due()
+            if pause is None:
                 break
-            self.skip(max((saga.wake_at - database_now()).total_seconds(), 0.0) + 0.001)
+            self.skip(pause + 0.001)
         raise AssertionError(
             f"the saga never gets there: it is {self.state}; done {self.done}; incidents {self.incidents}"
         )
@@ -137,11 +148,23 @@ class SagaRun:
         by = timedelta(seconds=seconds)
         Saga.objects.filter(id=self.id).update(wake_at=F("wake_at") - by, deadline=F("deadline") - by)
         SagaStep.objects.filter(saga_id=self.id).update(
-            due_at=F("due_at") - by, lease_until=F("lease_until") - by, sent_at=F("sent_at") - by
+            due_at=F("due_at") - by,
+            lease_until=F("lease_until") - by,
+            sent_at=F("sent_at") - by,
+            started_at=F("started_at") - by,
+            ended_at=F("ended_at") - by,
         )
-        wake_at = self.saga.wake_at
-        if wake_at is not None and wake_at <= database_now():
-            with self._at_work():
+        OutboxMessage.objects.filter(kind="event").update(
+            sent_at=F("sent_at") - by, created_at=F("created_at") - by, resent_at=F("resent_at") - by
+        )
+        DeadLetter.objects.update(last_at=F("last_at") - by)
+        OutboxMessage.objects.update(claimed_until=F("claimed_until") - by)
+        QueueProbe.objects.update(asked_at=F("asked_at") - by, proven_at=F("proven_at") - by)
+        self.transport.age(by)
+        with self._at_work():
+            put_back_lost_events()
+            wake_at = self.saga.wake_at
+            if wake_at is not None and wake_at <= database_now():
                 advance(self.id, rescue=True)
         return self
 
@@ -178,6 +201,34 @@ class SagaRun:
         with self._at_work():
             retry_step(saga_id=self.id, step=step, direction=direction, by="test", reason=reason)
         return self
+
+    def decide(self, service: Callable[..., Saga], **arguments: Any) -> Self:
+        """Have a person decide: `run.decide(skip_step, step="payments.capture", reason="written off")`."""
+        with self._at_work():
+            service(saga_id=self.id, **{"by": "test", "reason": "decided by hand", **arguments})
+        return self
+
+    def _until_something_is_due(self) -> float | None:
+        """Seconds until the heartbeat would look at the saga, or for one of its events; None when it never would."""
+        wake_at, now = self.saga.wake_at, database_now()
+        pauses = [] if wake_at is None else [max((wake_at - now).total_seconds(), 0.0)]
+        own = OutboxMessage.objects.filter(payload__key=self._key, set_aside_at=None)
+        if own.filter(sent_at=None).exists():
+            pauses.append(1.0)  # the broker refused one, and its next try comes soon
+        if self._awaits_its_events():
+            pauses.append(engine_settings().RESEND_AFTER_SECONDS)
+        return min(pauses, default=None)
+
+    def _awaits_its_events(self) -> bool:
+        """Whether an event for it was sent and has not arrived: lost with the broker, it is sent again in time."""
+        sent = OutboxMessage.objects.filter(
+            kind="event", payload__key=self._key, sent_at__isnull=False, received_at=None, set_aside_at=None
+        )
+        under_way = {
+            (envelope["source"], envelope["id"]) for envelope in sent.values_list("payload", flat=True)
+        }
+        arrived = InboxMessage.objects.filter(key=self._key).values_list("source", "event_id")
+        return bool(under_way - set(arrived))
 
     def _names(self, direction: str, state: str) -> list[str]:
         rows = SagaStep.objects.filter(saga_id=self.id, direction=direction, state=state)

@@ -3,67 +3,49 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from orchestration.core.canvas import Call, Canvas, Stage
 from orchestration.core.states import Direction
+from orchestration.crash_points import reach
 from orchestration.engine.advance import advance
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import participant_for
 from orchestration.engine.perform import Verdict, perform
+from orchestration.engine.probes import answer
 from orchestration.engine.settle import settle
 from orchestration.engine.transport import Address
 from orchestration.engine.waits import receive_event
 from orchestration.errors import StepError
-
-
-@dataclass
-class _Chord:
-    """Counts its branches as Celery does: a branch that stops in the middle is never counted."""
-
-    left: int
-    failed: bool = False
-
-
-@dataclass(frozen=True)
-class _StepMail:
-    address: Address
-    call: Call
-    branch: tuple[Call, ...]
-    rest: tuple[Stage, ...]
-    chord: _Chord | None
-    id: str = field(default_factory=lambda: str(uuid4()))
-
-
-@dataclass(frozen=True)
-class _Knock:
-    saga_id: UUID
-
-
-@dataclass(frozen=True)
-class _SettleMail:
-    address: Address
-    step: str
-
-
-@dataclass(frozen=True)
-class _EventMail:
-    envelope: dict[str, Any]
-
-
-Mail = _StepMail | _Knock | _SettleMail | _EventMail
+from orchestration.testing.mail import (
+    Chord,
+    EventMail,
+    Habits,
+    Knock,
+    Mail,
+    ProbeMail,
+    SettleMail,
+    StepMail,
+    identity,
+)
 
 
 class HandTransport:
-    """A transport whose messages lie in a list until `carry_one` is called."""
+    """A transport whose messages lie in a list until they are delivered."""
 
-    def __init__(self, *, doubled: bool = False, shuffled: int | None = None) -> None:
-        self._mail: deque[Mail] = deque()
-        self._doubled = doubled
-        self._random = Random(shuffled) if shuffled is not None else None
+    def __init__(self, habits: Habits | None = None) -> None:
+        self.habits = habits or Habits()
+        self.mail: deque[Mail] = deque()
+        """What is on its way, oldest first."""
+        self.carried = 0
+        """How many messages have been delivered."""
+        self._random = Random(self.habits.shuffled) if self.habits.shuffled is not None else None
+        self._overtaken = False
+        self._lost_once: set[tuple[Any, ...]] = set()
 
     def send_canvas(self, address: Address, canvas: Canvas) -> None:
         """Send a canvas that ends with a knock."""
@@ -71,60 +53,102 @@ class HandTransport:
 
     def send_settle(self, address: Address, step: str) -> None:
         """Send a request to settle a step."""
-        self._put(_SettleMail(address, step))
+        self._put(SettleMail(address, step))
 
     def send_knock(self, saga_id: UUID) -> None:
         """Send a knock."""
-        self._put(_Knock(saga_id))
+        self._put(Knock(saga_id))
 
     def send_event(self, envelope: dict[str, Any]) -> None:
         """Send an event."""
-        self._put(_EventMail(envelope))
+        self._put(EventMail(envelope))
+
+    def send_probe(self, queue: str, asked_at: str) -> None:
+        """Send a probe."""
+        self._put(ProbeMail(queue, asked_at))
 
     def lose_everything(self) -> None:
         """Empty the broker."""
-        self._mail.clear()
+        self.mail.clear()
+
+    def age(self, by: timedelta) -> None:
+        """Let time pass for what is on its way: a probe carries the moment it was sent."""
+        for position, mail in enumerate(self.mail):
+            if isinstance(mail, ProbeMail):
+                self.mail[position] = replace(
+                    mail, asked_at=(datetime.fromisoformat(mail.asked_at) - by).isoformat()
+                )
 
     def carry_one(self) -> bool:
         """Deliver one message. False when there is none."""
-        if not self._mail:
+        if not self.mail:
             return False
         if self._random is not None:
-            self._mail.rotate(self._random.randrange(len(self._mail)))
-        mail = self._mail.popleft()
+            self.mail.rotate(self._random.randrange(len(self.mail)))
+        self._overtaken = self.habits.swapped and not self._overtaken and len(self.mail) > 1
+        mail = self.mail[1] if self._overtaken else self.mail[0]
+        del self.mail[1 if self._overtaken else 0]
+        self.deliver(mail)
+        return True
+
+    def deliver(self, mail: Mail, *, redelivered: bool = False) -> None:
+        """Deliver one message as a worker gets it.
+
+        Args:
+            mail: it need not lie in the list: a duplicate does not.
+            redelivered: an earlier delivery of it was not acknowledged.
+        """
+        self.carried += 1
         match mail:
-            case _StepMail():
-                self._step(mail)
-            case _Knock(saga_id):
+            case StepMail():
+                self._step(mail, redelivered)
+            case Knock(saga_id):
                 advance(saga_id)
-            case _SettleMail(address, step):
+            case SettleMail(address, step):
                 participant = participant_for(address.definition.steps[step].reference.task)
                 if participant is None:
                     raise LookupError(f"nobody performs step {step}")
                 settle(participant, address.saga_id, step)
-                self._put(_Knock(address.saga_id))
-            case _EventMail(envelope):
+                self._put(Knock(address.saga_id))
+            case EventMail(envelope):
+                reach("K19")
                 saga = receive_event(envelope)
                 if saga is not None:
                     advance(saga.id)
-        return True
+            case ProbeMail(queue, asked_at):
+                answer(queue, asked_at)
 
-    def _put(self, mail: Mail) -> None:
-        self._mail.extend([mail, mail] if self._doubled else [mail])
+    def failed(self, mail: Mail) -> None:
+        """A delivery ended as a failed task: its error callback knocks."""
+        if isinstance(mail, StepMail) and mail.chord is not None:
+            mail.chord.failed = True
+            self._count(mail)
+        elif isinstance(mail, StepMail):
+            self._put(Knock(mail.address.saga_id))
+
+    def _put(self, *mails: Mail) -> None:
+        """Publish together what belongs together."""
+        if self.habits.sweep_only and isinstance(mails[0], Knock):
+            return
+        if self.habits.wiped and identity(mails[0]) not in self._lost_once:
+            self._lost_once.add(identity(mails[0]))
+            self.mail.clear()
+            return
+        for mail in mails:
+            self.mail.extend([mail, mail] if self.habits.doubled else [mail])
 
     def _send_stages(self, address: Address, stages: tuple[Stage, ...]) -> None:
         if not stages:
-            self._put(_Knock(address.saga_id))
+            self._put(Knock(address.saga_id))
             return
         first, rest = stages[0], stages[1:]
         if isinstance(first, Call):
-            self._put(_StepMail(address, first, (), rest, None))
+            self._put(StepMail(address, first, (), rest, None))
             return
-        chord = _Chord(len(first.branches))
-        for branch in first.branches:
-            self._put(_StepMail(address, branch[0], branch[1:], rest, chord))
+        chord = Chord(len(first.branches))
+        self._put(*(StepMail(address, branch[0], branch[1:], rest, chord) for branch in first.branches))
 
-    def _step(self, mail: _StepMail) -> None:
+    def _step(self, mail: StepMail, redelivered: bool) -> None:
         reference = mail.address.definition.reference(mail.call.step, mail.call.direction.value)
         participant = participant_for(reference.task)
         if participant is None:
@@ -136,33 +160,31 @@ class HandTransport:
             epoch=mail.address.epoch,
             after=mail.call.after,
             task_id=mail.id,
+            redelivered=redelivered,
+            next_step=mail.next_step,
         )
         try:
             verdict = perform(participant, message)
         except StepError:
-            self._failed(mail)
+            self.failed(mail)
+            return
+        reach("K10", direction=message.direction, step=message.step)
+        if self.habits.sweep_only:
             return
         if verdict is Verdict.CARRY_ON and mail.branch:
-            self._put(_StepMail(mail.address, mail.branch[0], mail.branch[1:], mail.rest, mail.chord))
+            self._put(StepMail(mail.address, mail.branch[0], mail.branch[1:], mail.rest, mail.chord))
         elif mail.chord is not None and not mail.branch:
             self._count(mail)
         elif verdict is Verdict.CARRY_ON:
             self._send_stages(mail.address, mail.rest)
 
-    def _count(self, mail: _StepMail) -> None:
+    def _count(self, mail: StepMail) -> None:
         chord = mail.chord
         if chord is None:
             return
         chord.left -= 1
         if chord.left == 0:
             if chord.failed:
-                self._put(_Knock(mail.address.saga_id))
+                self._put(Knock(mail.address.saga_id))
             else:
                 self._send_stages(mail.address, mail.rest)
-
-    def _failed(self, mail: _StepMail) -> None:
-        if mail.chord is None:
-            self._put(_Knock(mail.address.saga_id))
-            return
-        mail.chord.failed = True
-        self._count(mail)

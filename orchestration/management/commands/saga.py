@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import json
 from collections.abc import Callable
@@ -15,8 +16,17 @@ from orchestration.errors import SagaError
 from orchestration.lookup import saga_called
 from orchestration.models import Saga
 from orchestration.replaying import compare_with_history
-from orchestration.services import cancel_saga, pause_saga, resume_saga, retry_step
+from orchestration.services import (
+    cancel_saga,
+    pause_saga,
+    resend_event,
+    resume_saga,
+    retry_step,
+    settle_step,
+    skip_step,
+)
 from orchestration.snapshot import reading
+from orchestration.terminal.counting import dead_letters, dead_letters_page, statistics, statistics_page
 from orchestration.terminal.drawing import drawing
 from orchestration.terminal.facts import everything, listing, summary
 from orchestration.terminal.pages import console_for, list_page, saga_page
@@ -56,11 +66,36 @@ class Command(BaseCommand):
         graph.add_argument("--saga", metavar="REF", help="colour the steps as they stand in this saga")
         graph.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of stdout")
         retried = command("retry", "have a step that was given up tried again", self._retry)
-        retried.add_argument("step", metavar="STEP")
-        way = retried.add_mutually_exclusive_group()
-        way.add_argument("--undo", dest="direction", action="store_const", const="undo", default="forward")
-        way.add_argument("--after-undo", dest="direction", action="store_const", const="after_undo")
-        decisions = [retried, command("cancel", "stop a saga and have it undone", self._cancel)]
+        settled = command("settle", "say what became of a step, having looked at the provider", self._settle)
+        skipped = command("skip", "leave out an undo that was given up: its effect stays", self._skip)
+        for steps in (retried, settled, skipped):
+            _add_step(steps, usual="undo" if steps is skipped else "forward")
+        outcome = settled.add_mutually_exclusive_group(required=True)
+        outcome.add_argument(
+            "--done", dest="outcome", action="store_const", const="done", help="it took effect"
+        )
+        outcome.add_argument(
+            "--absent",
+            dest="outcome",
+            action="store_const",
+            const="absent",
+            help="it has none and never will",
+        )
+        settled.add_argument(
+            "--result", type=_json_object, metavar="JSON", help="with --done: what the step gave"
+        )
+        settled.add_argument("--result-type", metavar="TYPE", help="where the result would fit several types")
+        cancelled = command("cancel", "stop a saga and have it undone", self._cancel)
+        aside = command(
+            "dead-letters", "messages that no worker could take in", self._dead_letters, ref=False
+        )
+        aside.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many (50)")
+        command("stats", "sagas by state, rescues by reason, what waits", self._stats, ref=False)
+        resent = command(
+            "resend", "send an event again that a worker of ours had set aside", self._resend, ref=False
+        )
+        resent.add_argument("message", type=_positive, metavar="MESSAGE", help="number in the outbox")
+        decisions = [retried, settled, skipped, cancelled, resent]
         for decision in decisions:
             decision.add_argument("--reason", required=True, help="why; kept in the history")
         decisions.append(command("pause", "hold a saga where it is", self._pause))
@@ -87,6 +122,20 @@ class Command(BaseCommand):
         with reading():
             facts = everything(saga_called(options["ref"]))
         self._answer(options, facts, *saga_page(facts))
+
+    def _dead_letters(self, options: dict[str, Any]) -> None:
+        with reading():
+            self._answer(options, dead_letters(options["limit"]), *dead_letters_page(options["limit"]))
+
+    def _resend(self, options: dict[str, Any]) -> None:
+        message = resend_event(message_id=options["message"], by=options["by"], reason=options["reason"])
+        facts = {"message": message.id, "type": message.payload["type"], "key": message.payload["key"]}
+        self._answer(options, facts, harmless(f"resend: message {message.id}, {message.payload['type']}"))
+
+    def _stats(self, options: dict[str, Any]) -> None:
+        with reading():
+            facts = statistics()
+        self._answer(options, facts, statistics_page(facts))
 
     def _replay(self, options: dict[str, Any]) -> None:
         with reading():
@@ -128,6 +177,21 @@ class Command(BaseCommand):
             reason=options["reason"],
         )
 
+    def _settle(self, options: dict[str, Any]) -> None:
+        self._decide(
+            options,
+            settle_step,
+            **{
+                name: options[name]
+                for name in ("step", "direction", "outcome", "reason", "result", "result_type")
+            },
+        )
+
+    def _skip(self, options: dict[str, Any]) -> None:
+        self._decide(
+            options, skip_step, step=options["step"], direction=options["direction"], reason=options["reason"]
+        )
+
     def _pause(self, options: dict[str, Any]) -> None:
         self._decide(options, pause_saga)
 
@@ -146,6 +210,23 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(facts, ensure_ascii=False))
         else:
             console_for(self.stdout).print(*page, sep="\n", markup=False)
+
+
+def _add_step(parser: CommandParser, *, usual: str) -> None:
+    parser.add_argument("step", metavar="STEP")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--undo", dest="direction", action="store_const", const="undo", default=usual)
+    way.add_argument("--after-undo", dest="direction", action="store_const", const="after_undo")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"this is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError('write a JSON object, such as {"refund_id": "re_1"}')
+    return found
 
 
 def _positive(text: str) -> int:

@@ -1,0 +1,7 @@
+"""Sagas, incidents, messages and failed tasks in the admin: to look at, not to change. With django-unfold or without it."""
+
+from __future__ import annotations
+
+from orchestration.admin import dead_letters, incidents, messages, sagas, task_results
+
+__all__ = ["dead_letters", "incidents", "messages", "sagas", "task_results"]

@@ -1,0 +1,65 @@
+"""What stands beside a saga and the engine knows nothing of: by business key, through callables that the project names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
+
+from orchestration.conf import engine_settings
+from orchestration.models import Saga
+
+MOST_KEYS = 200
+"""Business keys that one search is widened by."""
+
+
+class Link(NamedTuple):
+    """Where something can be seen."""
+
+    label: str
+    url: str
+
+
+def business_keys(text: str) -> list[str]:
+    """Business keys that a person means by `text`, such as those of the orders of an e-mail address.
+
+    Asks `ORCHESTRATION["ADMIN_SEARCH"]`, a callable of the project; without it there are none.
+    """
+    search: Callable[[str], list[str]] | None = _named(engine_settings().ADMIN_SEARCH)
+    return list(search(text)[:MOST_KEYS]) if search is not None else []
+
+
+def links(business_key: str, *, but: str = "") -> list[Link]:
+    """Links to all that has this business key: its sagas, and what `ORCHESTRATION["ADMIN_LINKS"]` gives.
+
+    Args:
+        business_key: whose.
+        but: an address that is left out: that of the page itself.
+    """
+    found = [
+        Link(f"Saga {saga.definition}", address_of(saga))
+        for saga in Saga.objects.filter(business_key=business_key).only("id", "definition").order_by("id")
+    ]
+    others: Callable[[str], list[tuple[str, str]]] | None = _named(engine_settings().ADMIN_LINKS)
+    found += [Link(*pair) for pair in (others(business_key) if others is not None else [])]
+    return [link for link in found if link.url and link.url != but]
+
+
+def address_of(saga: Saga) -> str:
+    """The admin's page of a saga; empty where the admin has none."""
+    try:
+        return reverse("admin:orchestration_saga_change", args=[saga.pk])
+    except NoReverseMatch:
+        return ""
+
+
+def flower_task(task_id: str) -> str:
+    """Flower's page of a task; empty where no Flower is known or the task has no id."""
+    base = engine_settings().FLOWER_URL.rstrip("/")
+    return f"{base}/task/{task_id}" if base and task_id else ""
+
+
+def _named(path: str) -> Any:
+    return import_string(path) if path else None

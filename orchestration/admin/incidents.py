@@ -1,0 +1,86 @@
+"""Incidents: what waits for a person."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter, SimpleListFilter
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from orchestration.admin.beside import address_of, business_keys
+from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
+from orchestration.admin.theme import label
+from orchestration.models import Incident
+
+
+class KindFilter(SimpleListFilter):
+    """By what went wrong."""
+
+    title = "kind"
+    parameter_name = "kind"
+    KINDS = (
+        "undo_failed",
+        "step_failed",
+        "step_struggles",
+        "event_timeout",
+        "event_set_aside",
+        "unknown_definition",
+        "late_effect",
+        "cannot_settle",
+    )
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind, kind.replace("_", " ")) for kind in self.KINDS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+@admin.register(Incident)
+class IncidentAdmin(FoundByTerm, ReadOnlyPage):
+    """What waits for a person, newest first."""
+
+    instead = (
+        "An incident closes by itself when its cause has gone. What to do is said in each; the commands are "
+        "`saga retry REF STEP --reason …` and `saga cancel REF --reason …`."
+    )
+    list_display = ("shown_kind", "shown_saga", "step", "message", "shown_state", "opened_at")
+    list_filter: ClassVar[Any] = (("resolved_at", EmptyFieldListFilter), KindFilter)
+    list_select_related = ("saga",)
+    search_fields = ("step",)  # the search itself is below
+    search_help_text = "Number, business key, e-mail or step"
+    ordering = ("-id",)
+    fields: ClassVar[Any] = (
+        ("shown_saga", "shown_state"),
+        ("shown_kind", "step"),
+        "message",
+        "runbook",
+        ("opened_at", "resolved_at"),
+        ("resolved_by", "resolution"),
+    )
+    readonly_fields = ("shown_saga", "shown_kind", "shown_state")
+
+    @admin.display(description="kind", ordering="kind")
+    def shown_kind(self, incident: Incident) -> str:
+        """The kind in words."""
+        return incident.kind.replace("_", " ")
+
+    @admin.display(description="saga")
+    def shown_saga(self, incident: Incident) -> str:
+        """The saga, as a link."""
+        called = incident.saga.reference or incident.saga.business_key
+        return format_html(
+            '<a class="orchestration-link" href="{}">{}</a>', address_of(incident.saga), called
+        )
+
+    @label(description="state", ordering="resolved_at", colours={"open": "danger", "closed": "success"})
+    def shown_state(self, incident: Incident) -> tuple[str, str]:
+        """Whether somebody still has to act."""
+        return ("open", "open") if incident.resolved_at is None else ("closed", "closed")
+
+    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        fits = Q(step=term) | Q(saga__reference__startswith=term) | Q(saga__business_key=term)
+        return rows.filter(fits | Q(saga__business_key__in=business_keys(term)))

@@ -1,0 +1,116 @@
+"""Inbox and outbox: what arrived and what leaves, without what is inside: nobody needs it to see where a message stands."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
+from django.db.models import Q, QuerySet
+from django.utils.html import format_html
+
+from orchestration.admin.beside import address_of, business_keys
+from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
+from orchestration.admin.theme import label
+from orchestration.models import InboxMessage, OutboxMessage, Saga
+
+
+class _MessagePage(FoundByTerm, ReadOnlyPage):
+    @admin.display(description="saga")
+    def shown_saga(self, message: Any) -> str:
+        """The saga it is about, as a link."""
+        saga = Saga.objects.filter(pk=message.saga_id).only("id", "reference", "business_key").first()
+        if saga is None:
+            return "-"
+        called = saga.reference or saga.business_key
+        return format_html('<a class="orchestration-link" href="{}">{}</a>', address_of(saga), called)
+
+
+@admin.register(InboxMessage)
+class InboxMessageAdmin(_MessagePage):
+    """Events that arrived, newest first, and what became of them."""
+
+    instead = "The engine applies each event once. A parked one waits for its saga; nothing needs to be done with it."
+    list_display = ("type", "key", "shown_state", "reason", "source", "received_at", "applied_at")
+    list_filter = ("state",)
+    search_fields = ("key",)  # the search itself is below
+    search_help_text = "Business key, order number or e-mail"
+    ordering = ("-id",)
+    fields: ClassVar[Any] = (
+        ("type", "source"),
+        ("event_id", "shown_saga"),
+        "key",
+        ("shown_state", "reason"),
+        ("received_at", "applied_at"),
+    )
+    readonly_fields = ("shown_saga", "shown_state")
+
+    @label(
+        description="state",
+        ordering="state",
+        colours={"parked": "info", "applied": "success", "ignored": "warning"},
+    )
+    def shown_state(self, message: InboxMessage) -> tuple[str, str]:
+        """What became of it."""
+        return message.state, message.state
+
+    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        named = Saga.objects.filter(reference__in={term, term.upper()}).values_list("business_key", flat=True)
+        return rows.filter(key__in={term, *named[:50], *business_keys(term)})
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(_MessagePage):
+    """Messages to the broker, newest first; unsent ones are the sweep's work."""
+
+    instead = (
+        "The relay sends these and every worker's sweep sends what was left. Only an event that was set aside waits for "
+        "you: mend the cause that stands in its last error, then `saga resend MESSAGE --reason …`."
+    )
+    list_display = ("id", "kind", "told", "shown_state", "created_at", "sent_at", "send_failures", "losses")
+    list_filter: ClassVar[Any] = (
+        ("sent_at", EmptyFieldListFilter),
+        ("set_aside_at", EmptyFieldListFilter),
+        "kind",
+    )
+    search_fields = ("saga_id",)  # the search itself is below
+    search_help_text = "Id of the message or of its saga"
+    ordering = ("-id",)
+    fields: ClassVar[Any] = (
+        ("kind", "shown_state"),
+        ("id", "shown_saga"),
+        ("created_at", "sent_at"),
+        ("received_at", "set_aside_at"),
+        "claimed_until",
+        ("send_failures", "losses"),
+        "last_error",
+        ("resent_at", "resent_by"),
+        "resent_because",
+    )
+    readonly_fields = ("id", "shown_saga", "shown_state")
+
+    @admin.display(description="what")
+    def told(self, message: OutboxMessage) -> str:
+        """The event's type, or the saga to be dispatched."""
+        return str(message.payload.get("type") or message.saga_id or "-")
+
+    @label(
+        description="state",
+        colours={"sent": "success", "set aside": "danger", "failing": "danger", "unsent": "info"},
+    )
+    def shown_state(self, message: OutboxMessage) -> tuple[str, str]:
+        """Whether it has left, and of an event whether our own worker could take it in."""
+        if message.set_aside_at:
+            state = "set aside"
+        else:
+            state = "sent" if message.sent_at else "failing" if message.send_failures else "unsent"
+        return state, state
+
+    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        if term.isdecimal() and len(term) < 19:
+            return rows.filter(pk=int(term))
+        try:
+            return rows.filter(Q(saga_id=UUID(term)))
+        except ValueError:
+            return rows.none()

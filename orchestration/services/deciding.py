@@ -1,0 +1,142 @@
+"""What a person decides about one step that the engine has given up: try it again, or leave it out.
+
+Each decision is kept in the history with who and why, closes the step's incidents, and lets the saga go on by itself.
+The saga's row is locked, so of two people at once one decides, and the other is told what was decided. The epoch
+stays: no message on its way becomes wrong, because the rows refuse what no longer fits.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.engine.history import move, note
+from orchestration.engine.incidents import resolve_incidents
+from orchestration.engine.locks import lock_saga
+from orchestration.errors import InvalidDecision, TransitionRefused
+from orchestration.models import Saga, SagaEvent, SagaStep
+from orchestration.services.waking import wake
+
+GIVEN_UP = (StepState.FAILED.value, StepState.REJECTED.value)
+DECISIONS = ("outcome_settled", "step_skipped", "retry_asked")
+"""Kinds of entries of a history that a person's decision about a step leaves."""
+
+
+def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str) -> Saga:
+    """Have a step that was given up tried again, with its attempts counted from zero; closes its incidents.
+
+    The idempotency key stays: nothing was decided about the effect, so the provider must still see one. Only a step
+    past the pivot that was settled as absent gets a new generation, and with it a new key: the provider may refuse
+    the old one for ever.
+
+    Opens a transaction, or joins the caller's; locks the saga, then the step row.
+
+    Raises:
+        SagaNotFound: there is no such saga.
+        InvalidDecision: by or reason is empty.
+        TransitionRefused: the step was not given up, or the saga has ended or goes another way. Nothing has changed.
+    """
+    check_decision(by, reason)
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        row = newest_row(saga, step, direction)
+        forward = direction == Direction.FORWARD.value
+        anew = row is not None and forward and row.state == StepState.ABSENT.value
+        if row is None or not (row.state in GIVEN_UP or anew):
+            raise TransitionRefused(
+                f"{step} ({direction}) was not given up, so there is nothing to retry{earlier_decision(saga, step)}"
+            )
+        if not _goes_this_way(saga, forward=forward):
+            raise TransitionRefused(f"the saga is {saga.state}, so {step} ({direction}) cannot run now")
+        if anew:
+            row = SagaStep(
+                saga=saga, name=step, direction=direction, generation=row.generation + 1, task=row.task
+            )
+        row.state, row.due_at, row.sent_at, row.ended_at = StepState.PENDING.value, None, None, None
+        row.attempts = row.deliveries = 0
+        row.save()
+        note(saga, "retry_asked", who=by, step=step, direction=direction, reason=reason)
+        go_on(saga, step=step, by=by, reason=reason)
+        return saga
+
+
+def skip_step(*, saga_id: UUID, step: str, direction: str = "undo", by: str, reason: str) -> Saga:
+    """Leave out an undo (or a step after undo) that was given up: what it would have mended stays, and the rest goes on.
+
+    Opens a transaction, or joins the caller's; locks the saga, then the step row.
+
+    Raises:
+        SagaNotFound: there is no such saga.
+        InvalidDecision: by or reason is empty, or the step goes forward: what follows may need its result.
+        TransitionRefused: the step was not given up, or the saga does not wait for it. Nothing has changed.
+    """
+    check_decision(by, reason)
+    if direction == Direction.FORWARD.value:
+        raise InvalidDecision(f"{step} goes forward and cannot be left out; settle it, or cancel the saga")
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        row = newest_row(saga, step, direction)
+        if row is None or row.state not in GIVEN_UP:
+            raise TransitionRefused(
+                f"{step} ({direction}) was not given up, so there is nothing to skip{earlier_decision(saga, step)}"
+            )
+        if not _goes_this_way(saga, forward=False):
+            raise TransitionRefused(f"the saga is {saga.state}, so {step} ({direction}) is not awaited")
+        note(saga, "step_skipped", who=by, step=step, direction=direction, reason=reason)
+        row.state, row.done_seq = StepState.SKIPPED.value, saga.last_seq
+        row.unsure, row.due_at, row.lease_until, row.token = False, None, None, row.token + 1
+        row.save()
+        go_on(saga, step=step, by=by, reason=reason)
+        return saga
+
+
+def check_decision(by: str, reason: str) -> None:
+    """Refuse a decision without a name or a reason.
+
+    Raises:
+        InvalidDecision: one of them is empty.
+    """
+    if not by.strip():
+        raise InvalidDecision("say who decides; it is kept in the history")
+    if not reason.strip():
+        raise InvalidDecision("say why; the reason is kept in the history")
+
+
+def newest_row(saga: Saga, step: str, direction: str, *, lock: bool = True) -> SagaStep | None:
+    """The newest generation of a saga's step. Locked only after its saga, or two transactions could wait for each other."""
+    rows = SagaStep.objects.filter(saga=saga, name=step, direction=direction).order_by("-generation")
+    return (rows.select_for_update() if lock else rows).first()
+
+
+def earlier_decision(saga: Saga, step: str) -> str:
+    """What a person has already decided about a step, as the end of a refusal; empty when nobody has."""
+    kinds = (*DECISIONS, *(f"late_{kind}" for kind in DECISIONS))
+    decisions = SagaEvent.objects.filter(saga=saga, step=step, kind__in=kinds).exclude(who="engine")
+    newest = decisions.order_by("-seq").first()
+    if newest is None:
+        return ""
+    what = newest.kind.removeprefix("late_").replace("_", " ")
+    return f"; {newest.who} has decided: {what}, because {newest.data.get('reason', 'of no reason given')}"
+
+
+def go_on(saga: Saga, *, step: str, by: str, reason: str) -> None:
+    """Close what a decision has answered and let a locked saga go on; saves it."""
+    if saga.state == SagaState.UNDO_FAILED.value:
+        move(saga, SagaState.COMPENSATING, "undo_resumed", who=by, step=step)
+    saga.wake_at = None if saga.paused else Now()
+    saga.save()
+    resolve_incidents(saga, step=step, by=by, resolution=reason)
+    wake(saga)
+
+
+def _goes_this_way(saga: Saga, *, forward: bool) -> bool:
+    """Whether a saga waits for a step of this direction. In an ended one only a late effect is still being undone."""
+    state = SagaState(saga.state)
+    if forward:
+        return state in FORWARD_STATES
+    return state in (SagaState.COMPENSATING, SagaState.UNDO_FAILED) or (
+        state in TERMINAL and state is not SagaState.COMPLETED
+    )

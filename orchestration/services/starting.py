@@ -1,0 +1,147 @@
+"""Starting sagas, and publishing the events they wait for: in the caller's transaction, so both or neither."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from orchestration.conf import engine_settings
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
+from orchestration.core.references import Message
+from orchestration.core.states import SagaState
+from orchestration.crash_points import reach
+from orchestration.engine import outbox
+from orchestration.engine.reading import database_now
+from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction
+from orchestration.models import Saga, SagaEvent
+
+
+def start_saga(
+    definition: SagaDefinition,
+    *,
+    input: Message,
+    business_key: str,
+    reference: str = "",
+    product_line: str = "",
+    partition_key: str = "",
+) -> Saga:
+    """Start a saga in the caller's transaction: it begins if and only if that transaction commits.
+
+    Idempotent by (definition name, business key).
+
+    Args:
+        definition: what to run; its version stays with the saga.
+        input: what it is started with; stored as JSON.
+        business_key: what it is about; events find the saga by it. At most 200 characters.
+        reference: how people call it, shown in the broker's task arguments and the admin.
+        product_line: which variant of the business it belongs to.
+        partition_key: groups sagas that live together.
+
+    Raises:
+        OutboxOutsideTransaction: no transaction is open.
+        BusinessKeyTaken: a saga of that key exists with another input.
+        TypeError: the input is not of the definition's type.
+    """
+    if not connection.in_atomic_block:
+        raise OutboxOutsideTransaction(
+            "start_saga must be inside the transaction that saves what the saga is about"
+        )
+    if not isinstance(input, definition.input):
+        raise TypeError(
+            f"{definition} is started with {definition.input.__name__}, not {type(input).__name__}"
+        )
+    data = input.model_dump(mode="json")
+    try:
+        with transaction.atomic():
+            saga = Saga.objects.create(
+                definition=definition.name,
+                version=definition.version,
+                fingerprint=definition.fingerprint,
+                business_key=business_key,
+                reference=reference,
+                input=data,
+                product_line=product_line,
+                partition_key=partition_key,
+                trace_id=uuid4().hex,
+                deadline=database_now() + timedelta(seconds=definition.deadline)
+                if definition.deadline
+                else None,
+                wake_at=Now() + timedelta(seconds=5),
+                last_seq=1,
+            )
+    except IntegrityError:
+        return _already_started(definition, business_key, data)
+    SagaEvent.objects.create(
+        saga=saga,
+        seq=1,
+        kind="started",
+        after=SagaState.ACCEPTED.value,
+        who="engine",
+        data={"definition": str(definition)},
+    )
+    names = (saga.reference, saga.id, saga.business_key)
+    transaction.on_commit(partial(reach, "K2", about=names))
+    outbox.put("dispatch", saga_id=saga.id)
+    reach("K1", about=names)
+    return saga
+
+
+def find_saga(definition: str, business_key: str) -> Saga | None:
+    """The saga of a definition's name for a business key, or None."""
+    return Saga.objects.filter(definition=definition, business_key=business_key).first()
+
+
+def publish_event(
+    *,
+    type: str,
+    source: str,
+    key: str,
+    data: dict[str, Any] | None = None,
+    event_id: str | None = None,
+) -> str:
+    """Publish an event in the caller's transaction.
+
+    Args:
+        type: past tense, e.g. `shipping.dispatched`.
+        source: who says so.
+        key: business key of the sagas it is for.
+        data: small, JSON.
+        event_id: stable id for deduplication; a new one by default.
+
+    Returns:
+        The event's id.
+
+    Raises:
+        OutboxOutsideTransaction: no transaction is open.
+        InvalidEnvelope: a text is empty or too long, or the data is no JSON object of that size.
+    """
+    identity = event_id or str(uuid4())
+    envelope = {
+        "specversion": SPECVERSION,
+        "id": identity,
+        "type": type,
+        "source": source,
+        "key": key,
+        "time": database_now().isoformat(),
+        "dataschema": dataschema_of(type),
+        "data": data or {},
+    }
+    # With room for what the broker's message has around it: what we publish must never be set aside as too large.
+    check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES - 4096)
+    outbox.put("event", payload=envelope)
+    return identity
+
+
+def _already_started(definition: SagaDefinition, business_key: str, data: dict[str, Any]) -> Saga:
+    saga = Saga.objects.get(definition=definition.name, business_key=business_key)
+    if saga.input != data:
+        raise BusinessKeyTaken(
+            f"{definition.name} already runs for {business_key!r} with another input (saga {saga.id})"
+        )
+    return saga

@@ -1,0 +1,79 @@
+"""Stopping, holding and releasing a whole saga."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.core import registry
+from orchestration.core.plan import pivot_has_begun
+from orchestration.core.states import FORWARD_STATES, TERMINAL, SagaState
+from orchestration.engine.failures import begin_undo
+from orchestration.engine.history import note
+from orchestration.engine.locks import lock_saga
+from orchestration.engine.reading import newest_rows, view_of
+from orchestration.errors import TransitionRefused
+from orchestration.models import Saga
+from orchestration.services.waking import wake
+
+
+def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
+    """Stop a saga and have it undone. Opens a transaction, or joins the caller's; locks the saga row.
+
+    Idempotent: a saga that was already cancelled, or is being undone for it, is returned as it is.
+
+    Raises:
+        SagaNotFound: there is no such saga.
+        TransitionRefused: it has passed its point of no return, has ended, or is being undone for another reason; the
+            message says which. Nothing has changed.
+    """
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        state = SagaState(saga.state)
+        if (saga.failure or {}).get("kind") == "cancel":
+            return saga
+        if state in TERMINAL:
+            raise TransitionRefused(f"it has already ended: {state.value}")
+        if state not in FORWARD_STATES:
+            raise TransitionRefused("it is already being undone")
+        definition = registry.find(saga.definition, saga.version)
+        if pivot_has_begun(definition, view_of(saga, definition, newest_rows(saga))):
+            pivot = definition.pivot.name if definition.pivot is not None else "the pivot"
+            raise TransitionRefused(f"{pivot} has begun or is done, and cannot be undone")
+        if saga.paused:
+            saga.paused = (
+                False  # asking for the end also ends a pause; otherwise nothing would ever be undone
+            )
+            note(saga, "unpaused", who=by)
+        begin_undo(saga, kind="cancel", step=None, error={"message": reason or f"cancelled by {by}"}, who=by)
+        saga.save()
+        wake(saga)
+        return saga
+
+
+def pause_saga(*, saga_id: UUID, by: str) -> Saga:
+    """Hold a saga where it is; what is under way is finished and recorded. Idempotent."""
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        if not saga.paused:
+            if SagaState(saga.state) in TERMINAL:
+                raise TransitionRefused(f"it has already ended: {saga.state}")
+            saga.paused, saga.wake_at = True, None
+            saga.epoch += 1
+            note(saga, "paused", who=by)
+            saga.save()
+        return saga
+
+
+def resume_saga(*, saga_id: UUID, by: str) -> Saga:
+    """Let a paused saga go on. Idempotent."""
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        if saga.paused:
+            saga.paused, saga.wake_at = False, Now()
+            note(saga, "unpaused", who=by)
+            saga.save()
+            wake(saga)
+        return saga

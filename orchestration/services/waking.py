@@ -1,0 +1,17 @@
+"""What every decision ends with: somebody looks at the saga."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.db import transaction
+
+from orchestration.crash_points import reach
+from orchestration.engine import outbox
+from orchestration.models import Saga
+
+
+def wake(saga: Saga) -> None:
+    """Have somebody look at the saga once the caller's decision is committed."""
+    transaction.on_commit(partial(reach, "K20", about=[saga.id]))
+    outbox.put("dispatch", saga_id=saga.id)
