@@ -13,7 +13,7 @@ from django.db import connection
 from orchestration.verification import Finding, invariant
 from orders.models import IdempotencyKey, Order
 from orders.sagas import FULFIL_ORDER
-from orders.status import ENDING_OF_SAGA
+from orders.status import ENDING_OF_SAGA, FINAL
 
 
 def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
@@ -25,16 +25,17 @@ def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
 
 @invariant("orders: every order has exactly one saga, and every saga its order")
 def one_saga_per_order() -> Finding:
-    """They are written in one transaction, so neither can be without the other."""
+    """They are written in one transaction. Only the saga of an order with a final status may be gone: it was pruned."""
     alone = _rows(
         """
         SELECT coalesce(o.reference, s.reference), count(o.id), count(s.id)
         FROM orders_order o
         FULL JOIN (SELECT * FROM orchestration_saga WHERE definition = %s) s ON s.business_key = o.id::text
+        WHERE s.id IS NOT NULL OR o.status <> ALL(%s)
         GROUP BY coalesce(o.reference, s.reference), o.id, s.business_key
         HAVING count(o.id) <> 1 OR count(s.id) <> 1
         """,
-        [FULFIL_ORDER],
+        [FULFIL_ORDER, sorted(FINAL)],
     )
     return Finding(
         checked=Order.objects.count(),
@@ -94,7 +95,10 @@ def answers_have_orders() -> Finding:
     orphans = _rows(
         """
         SELECT k.key FROM orders_idempotencykey k
-        WHERE NOT EXISTS (SELECT 1 FROM orders_order o WHERE k.location = '/api/orders/' || o.id::text)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM orders_order o
+            WHERE k.location IN ('/api/orders/' || o.id::text, '/orders/' || o.id::text || '/')
+        )
         """,
         [],
     )

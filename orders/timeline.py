@@ -2,39 +2,138 @@
 
 from __future__ import annotations
 
-FORWARD = {
-    "orders.accept": "Order confirmed",
-    "shipping.reserve_stock": "Stock checked",
-    "payments.authorize": "Card checked",
-    "orders.mark_backordered": "Put on the waiting list for stock",
-    "notifications.order_backordered": "E-mail sent: waiting for stock",
-    "shipping.stock_reserved": "Stock arrived and is held for you",
-    "payments.renew_authorization": "Card checked again",
-    "orders.mark_resumed": "Order goes on",
-    "payments.capture": "Payment taken",
-    "shipping.create_label": "Shipping label made",
-    "shipping.dispatched": "Handed to the carrier",
-    "orders.mark_shipped": "Order shipped",
-    "notifications.order_shipped": "E-mail sent: shipped",
-    "orders.mark_cancelled": "Order cancelled",
-    "notifications.order_cancelled": "E-mail sent: cancelled",
-}
-"""What has happened when the step is done."""
+from dataclasses import dataclass
 
-RETURNED = {
-    "orders.accept": "Order withdrawn",
-    "shipping.reserve_stock": "Stock released",
-    "payments.authorize": "Card hold released",
-    "payments.renew_authorization": "Second card hold released",
-    "payments.capture": "Payment refunded",
-}
-"""What has happened when the step's undo is done."""
 
-WAITED_FOR = {
-    "shipping.stock_reserved": "Waiting for stock",
-    "shipping.dispatched": "Waiting for the carrier",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One step, said at each moment of its life."""
+
+    done: str
+    under_way: str
+    ahead: str
+    refused: str = ""
+    """A definite "no"; empty for a step nobody can refuse."""
+    undone: str = ""
+    undoing: str = ""
+    to_undo: str = ""
+    stuck: str = ""
+    """Its undo was given up, and a person must decide."""
+
+
+WORDS: dict[str, Words] = {
+    "orders.accept": Words(
+        done="Order confirmed",
+        under_way="Confirming your order",
+        ahead="Confirm your order",
+        undone="Order withdrawn",
+        undoing="Withdrawing the order",
+        to_undo="Withdraw the order",
+        stuck="The order could not be withdrawn",
+    ),
+    "shipping.reserve_stock": Words(
+        done="Stock checked",
+        under_way="Looking for your products in the warehouse",
+        ahead="Find your products in the warehouse",
+        refused="A product is not available",
+        undone="Stock released",
+        undoing="Putting the products back on the shelf",
+        to_undo="Put the products back on the shelf",
+        stuck="The products could not be put back",
+    ),
+    "payments.authorize": Words(
+        done="Card checked",
+        under_way="Checking your card",
+        ahead="Check your card",
+        refused="Card declined",
+        undone="Card hold released",
+        undoing="Releasing the hold on your card",
+        to_undo="Release the hold on your card",
+        stuck="The hold on your card could not be released",
+    ),
+    "orders.mark_backordered": Words(
+        done="Put on the waiting list for stock",
+        under_way="Putting you on the waiting list",
+        ahead="Put you on the waiting list",
+    ),
+    "notifications.order_backordered": Words(
+        done="E-mail sent: waiting for stock",
+        under_way="Writing you an e-mail about the wait",
+        ahead="Write you an e-mail about the wait",
+    ),
+    "shipping.stock_reserved": Words(
+        done="Stock arrived and is held for you",
+        under_way="Waiting for stock",
+        ahead="Wait for stock",
+    ),
+    "payments.renew_authorization": Words(
+        done="Card checked again",
+        under_way="Checking your card again",
+        ahead="Check your card again",
+        refused="Card declined the second time",
+        undone="Second card hold released",
+        undoing="Releasing the second hold on your card",
+        to_undo="Release the second hold on your card",
+        stuck="The second hold on your card could not be released",
+    ),
+    "orders.mark_resumed": Words(
+        done="Order goes on",
+        under_way="Taking up your order again",
+        ahead="Take up your order again",
+    ),
+    "payments.capture": Words(
+        done="Payment taken",
+        under_way="Taking the payment",
+        ahead="Take the payment",
+        refused="Payment declined",
+        undone="Payment refunded",
+        undoing="Paying your money back",
+        to_undo="Pay your money back",
+        stuck="Your money could not be paid back automatically",
+    ),
+    "shipping.create_label": Words(
+        done="Shipping label made",
+        under_way="Packing: making the shipping label",
+        ahead="Pack, and make the shipping label",
+        refused="The carrier refused the parcel",
+    ),
+    "shipping.dispatched": Words(
+        done="Handed to the carrier",
+        under_way="Waiting for the carrier",
+        ahead="Hand the parcel to the carrier",
+    ),
+    "orders.mark_shipped": Words(
+        done="Order shipped",
+        under_way="Marking your order as shipped",
+        ahead="Mark your order as shipped",
+    ),
+    "notifications.order_shipped": Words(
+        done="E-mail sent: shipped",
+        under_way="Writing you an e-mail",
+        ahead="Write you an e-mail",
+    ),
+    "orders.mark_cancelled": Words(
+        done="Order cancelled",
+        under_way="Cancelling the order",
+        ahead="Cancel the order",
+    ),
+    "notifications.order_cancelled": Words(
+        done="E-mail sent: cancelled",
+        under_way="Writing you an e-mail",
+        ahead="Write you an e-mail",
+    ),
 }
-"""What has not happened yet, while the saga rests for it."""
+"""By the name of the step or wait in the saga's definition."""
+
+FOUND: dict[tuple[str, str], str] = {
+    ("shipping.reserve_stock", "StockReserved"): "Products found and held for you",
+    ("shipping.reserve_stock", "BackOrdered"): "Not everything is in stock",
+    ("payments.authorize", "PaymentAuthorized"): "Card checked: the amount is held, not taken",
+}
+"""(step, type of its result) -> what happened, where that says more than `Words.done`."""
+
+WAITED_FOR = {"shipping.stock_reserved", "shipping.dispatched"}
+"""Events from outside: while one is awaited, nothing of ours is at work."""
 
 _AHEAD = {
     "pending": "about to start",
@@ -45,12 +144,20 @@ _AHEAD = {
     "failed": "did not work",
     "not_needed": "not needed",
     "absent": "did not happen",
+    "skipped": "left out",
 }
+
+
+def words_of(name: str) -> Words:
+    """The words of a step; for one that has none, its name made readable."""
+    plain = name.replace(".", ": ").replace("_", " ")
+    return WORDS.get(name) or Words(done=plain, under_way=plain, ahead=plain)
 
 
 def in_words(*, name: str, direction: str, state: str) -> str:
     """One line for one row of the saga, e.g. `Payment taken`, or `Card checked: refused`."""
+    words = words_of(name)
     if state == "waiting" and name in WAITED_FOR:
-        return WAITED_FOR[name]
-    said = (RETURNED if direction == "undo" else FORWARD).get(name, name.replace(".", ": ").replace("_", " "))
+        return words.under_way
+    said = (words.undone or words.done) if direction == "undo" else words.done
     return said if state == "done" else f"{said}: {_AHEAD.get(state, state)}"

@@ -1,10 +1,9 @@
-"""Pages for customers; for now one, with links."""
+"""Addresses of this app for browsers; the API has its own (`orders.api`)."""
 
 from __future__ import annotations
 
-from django.urls import path
+from orders.storefront.urls import urlpatterns
 
-from orders.views import index
+__all__ = ["app_name", "urlpatterns"]
 
 app_name = "orders"
-urlpatterns = [path("", index, name="index")]

@@ -14,6 +14,7 @@ from ninja.security.base import AuthBase
 
 from orders.api.problems import Refusal
 from orders.strict_json import LARGEST_BODY
+from orders.throttling import SAFE_METHODS, address_of, admit
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orderly"'}
 
@@ -80,8 +81,22 @@ def _holder_of(sent: str) -> Principal:
     return Principal(name=f"token:{holder}"[:200], has_token=True)
 
 
+def _throttle(request: HttpRequest, principal: Principal) -> None:
+    if principal.has_token:
+        wait = admit("api-token", principal.name)
+    else:
+        wait = admit("api-anonymous", f"address {address_of(request)}")
+    if wait:
+        raise Refusal(
+            429,
+            "too-many-requests",
+            f"You call more often than this API allows. Send the same request again after {wait} s.",
+            headers={"Retry-After": str(wait)},
+        )
+
+
 class Caller(AuthBase):
-    """Runs before anything of a request is read: refuses oversized bodies and says who is calling."""
+    """Runs before anything of a request is read: refuses oversized bodies, says who is calling, and counts writes."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"
@@ -97,6 +112,8 @@ class Caller(AuthBase):
                 413, "body-too-large", f"The body may have {LARGEST_BODY} bytes; this one has {size}."
             )
         principal = principal_of(request)
+        if request.method not in SAFE_METHODS:
+            _throttle(request, principal)
         if size and request.content_type not in ("application/json", ""):
             raise Refusal(415, "not-json", "Send the body as 'Content-Type: application/json'.")
         return principal

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 
+from orchestration.database_errors import is_unavailable
 from orders.errors import (
     CancelRefused,
     InvalidOrder,
@@ -111,8 +112,10 @@ def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     )
 
 
-def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
-    log.error("database unavailable in %s %s: %s", request.method, request.path, type(error).__name__)
+def _database_failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    if not is_unavailable(error):
+        return _unexpected(request, error)
+    log.error("database unavailable in %s %s: %s", request.method, request.path, error)
     return problem_response(
         status=503,
         code="unavailable",
@@ -146,8 +149,7 @@ def answer_with_problems(api: NinjaAPI) -> None:
     _handle(api, InvalidOrder, lambda request, error: _invalid(error.problems))
     _handle(api, ValidationError, lambda request, error: _invalid(_findings(error)))
     _handle(api, HttpError, _malformed)
-    _handle(api, OperationalError, _unavailable)
-    _handle(api, InterfaceError, _unavailable)
+    _handle(api, DatabaseError, _database_failed)
     _handle(api, Exception, _unexpected)
 
 

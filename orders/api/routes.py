@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Header, NinjaAPI, Query, Status
 
+from orders.api.documentation import DOCS, for_readers
 from orders.api.idempotency_key import read_key
 from orders.api.parser import StrictParser
 from orders.api.principal import Caller, Principal, require_token
@@ -37,6 +38,8 @@ api = NinjaAPI(
     urls_namespace="orders-api",
     parser=StrictParser(),
     auth=Caller(),
+    docs=DOCS,
+    docs_decorator=for_readers,
 )
 answer_with_problems(api)
 
@@ -59,6 +62,7 @@ def _caller(request: HttpRequest) -> Principal:
         413: ProblemOut,
         415: ProblemOut,
         422: ProblemOut,
+        429: ProblemOut,
         **BAD,
     },
     summary="Place an order",
@@ -129,7 +133,7 @@ def get_order(request: HttpRequest, order_id: UUID) -> OrderOut:
 
 @api.post(
     "/orders/{order_id}/cancel",
-    response={200: CancelOut, 202: CancelOut, 404: ProblemOut, 409: ProblemOut, **BAD},
+    response={200: CancelOut, 202: CancelOut, 404: ProblemOut, 409: ProblemOut, 429: ProblemOut, **BAD},
     summary="Cancel an order",
 )
 def post_cancel(

@@ -29,9 +29,9 @@ class WorkersGone(Exception):
 
 
 def stock_is_decided(order_id: UUID) -> bool:
-    """Whether the warehouse has said yes, no or later for an order, or its saga has ended."""
+    """Whether the warehouse has said yes, no or later for an order, or its saga has ended (and may be pruned)."""
     sagas = Saga.objects.filter(definition=FULFIL_ORDER, business_key=str(order_id))
-    if sagas.filter(state__in=ENDED).exists():
+    if sagas.filter(state__in=ENDED).exists() or not sagas.exists():
         return True
     return SagaStep.objects.filter(
         saga__in=sagas, name="shipping.reserve_stock", direction="forward", state__in=DECIDED
@@ -39,10 +39,14 @@ def stock_is_decided(order_id: UUID) -> bool:
 
 
 def endings_of(order_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """For each order that has ended or rests: shipped, backordered, cancelled, or stuck. Others are left out."""
+    """For each order that has ended or rests: shipped, backordered, cancelled, or stuck. Others are left out.
+
+    One whose saga was pruned has ended.
+    """
     keys = {str(order_id): order_id for order_id in order_ids}
     sagas = Saga.objects.filter(definition=FULFIL_ORDER, business_key__in=keys)
-    ended = dict(sagas.filter(state__in=ENDED).values_list("business_key", "state"))
+    states = dict(sagas.values_list("business_key", "state"))
+    ended = {key: state for key, state in states.items() if state in ENDED}
     resting = SagaStep.objects.filter(
         saga__in=sagas.filter(state="waiting"), name="shipping.stock_reserved", state="waiting"
     ).values_list("saga__business_key", flat=True)
@@ -50,7 +54,7 @@ def endings_of(order_ids: Iterable[UUID]) -> dict[UUID, str]:
     for key, state in ended.items():
         if state == "undo_failed":
             endings[keys[key]] = STUCK
-    settled = [keys[key] for key, state in ended.items() if state != "undo_failed"]
+    settled = [pk for key, pk in keys.items() if key not in states or (key in ended and pk not in endings)]
     endings.update(Order.objects.filter(pk__in=settled).values_list("pk", "status"))
     return endings
 

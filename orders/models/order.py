@@ -73,6 +73,8 @@ class Order(models.Model):
             models.Index(fields=["status", "-placed_at"], name="order_by_status"),
             # Asked for without regard to case.
             models.Index(Upper("email"), name="order_by_email"),
+            # A browser's own orders: my orders, and the address of the latest at the checkout.
+            models.Index(fields=["placed_by", "-placed_at", "-id"], name="order_by_customer"),
         )
 
     def __str__(self) -> str:

@@ -35,14 +35,19 @@ def cancel_order(*, order_id: UUID, by: str, reason: str = "") -> CancelledOrder
         CancelRefused: too late, and why.
     """
     order = Order.objects.filter(pk=order_id).first()
-    saga = find_saga(FULFIL_ORDER, str(order_id)) if order is not None else None
-    if order is None or saga is None:
+    if order is None:
         raise OrderNotFound(f"no order has the id {order_id}")
     if order.status == OrderStatus.CANCELLED:
         return CancelledOrder(order=order, is_settled=True)
     if order.status == OrderStatus.SHIPPED:
         raise CancelRefused(
             f"order {order.reference} has been shipped; it can be returned, but not cancelled"
+        )
+    saga = find_saga(FULFIL_ORDER, str(order_id))
+    if saga is None:
+        # Retention removes only what has ended, and an order has its last status before its saga ends.
+        raise CancelRefused(
+            f"order {order.reference} can no longer be cancelled: nothing is known of its saga"
         )
     if saga.state in ("compensating", "undo_failed", "compensated", "failed", "cancelled"):
         return CancelledOrder(order=order, is_settled=False)
