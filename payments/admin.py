@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 
-from payments.models import Payment
+from orchestration.admin.participants import ParticipantPage
+from orchestration.admin.theme import label
+from payments.models import Payment, PaymentState
+from payments.money import format_minor
 
-if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
-
-    PaymentModelAdmin = ModelAdmin[Payment]
-else:
-    from unfold.admin import ModelAdmin as PaymentModelAdmin
+COLOURS = {
+    PaymentState.AUTHORIZED.value: "info",
+    PaymentState.CAPTURED.value: "success",
+    PaymentState.REFUNDED.value: "warning",
+    PaymentState.VOIDED.value: "plain",
+}
 
 
 @admin.register(Payment)
-class PaymentAdmin(PaymentModelAdmin):
-    """One row for each order's payment."""
+class PaymentAdmin(ParticipantPage):
+    """One row for each order's payment, newest first."""
 
-    list_display = (
-        "order_id",
-        "state",
-        "amount",
-        "captured_minor",
-        "refunded_minor",
-        "authorized_at",
-        "captured_at",
+    instead = (
+        "Money moves in the steps of a saga. To have it given back, use `saga cancel NUMBER --reason …`; "
+        "a refund that failed is tried again by `saga retry NUMBER payments.capture --undo --reason …`."
     )
-    list_filter = ("state", "currency")
-    search_fields = ("order_id", "authorization_id", "capture_id", "refund_id")
+    list_display = (
+        *("belongs_to", "shown_state", "amount", "captured", "refunded"),
+        *("authorized_at", "captured_at"),
+    )
+    list_filter = ("state",)
+    search_help_text = "Order number, e-mail, order id or authorization"
+    found_by = ("authorization_id",)
+    fields: ClassVar[Any] = (
+        ("belongs_to", "shown_state"),
+        ("amount", "captured"),
+        ("refunded", "voided_at"),
+        ("authorized_at", "captured_at"),
+        ("authorization_id", "capture_id"),
+        ("refund_id", "refunded_at"),
+        "order_id",
+    )
+    readonly_fields = ("belongs_to", "shown_state", "amount", "captured", "refunded")
+
+    @label(description="state", ordering="state", colours=COLOURS)
+    def shown_state(self, payment: Payment) -> tuple[str, str]:
+        """How far the money has come, as a coloured label."""
+        return payment.state, payment.get_state_display()
 
     @admin.display(description="amount", ordering="amount_minor")
     def amount(self, payment: Payment) -> str:
-        """The amount in the currency's minor units."""
-        return f"{payment.amount_minor} {payment.currency}"
+        """What is or was held, as money."""
+        return format_minor(payment.amount_minor, payment.currency)
 
-    def has_add_permission(self, request: Any) -> bool:
-        return False
+    @admin.display(description="captured", ordering="captured_minor")
+    def captured(self, payment: Payment) -> str:
+        """What was taken, as money."""
+        return format_minor(payment.captured_minor, payment.currency) if payment.captured_minor else "-"
 
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
+    @admin.display(description="refunded", ordering="refunded_minor")
+    def refunded(self, payment: Payment) -> str:
+        """What was given back, as money."""
+        return format_minor(payment.refunded_minor, payment.currency) if payment.refunded_minor else "-"

@@ -8,25 +8,32 @@
 | 404    | no such label (yet)                                         | tries again      |
 | 409    | the order holds no stock that could have left               | tries again      |
 | 413    | more than 64 KiB                                            | tries again      |
+| 503    | the database is away; nothing was recorded that we know of  | tries again      |
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Annotated, Literal
 from uuid import UUID
 
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.crash_points import reach
+from orchestration.database_errors import is_unavailable
 from shipping import conf
 from shipping.dispatching import Outcome, record_dispatch
 from shipping.models import Reservation
 from shipping.standard_webhooks import NotVerified, verify
 from shipping.strict_json import read_object
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
 """The carrier's own messages have some 200 bytes."""
@@ -72,7 +79,15 @@ def carrier_webhook(request: HttpRequest) -> HttpResponse:
         return _problem(400, "This is not the news of a dispatch.")
     if news.id != event_id:
         return _problem(400, "The id in the body is not the id in the header.")
-    return _recorded(news)
+    try:
+        return _recorded(news)
+    except DatabaseError as error:
+        if not is_unavailable(error):
+            raise
+        logger.error("database unavailable for the carrier's news: %s", error)
+        answer = _problem(503, "The store cannot be reached at the moment. Send it again.")
+        answer["Retry-After"] = "5"
+        return answer
 
 
 def _recorded(news: DispatchNews) -> HttpResponse:
@@ -84,6 +99,7 @@ def _recorded(news: DispatchNews) -> HttpResponse:
         return _problem(409, "The order holds no stock.")
     if outcome is Outcome.NO_SUCH_LABEL:
         return _problem(404, "No such label.")
+    reach("K18", about=[news.order_id])
     return JsonResponse({"status": outcome.value})
 
 

@@ -48,6 +48,10 @@ class _Handler(BaseHTTPRequestHandler):
     # A connection that says nothing for so long is closed.
     timeout = 60
 
+    def log_error(self, format: str, *args: object) -> None:
+        if not format.startswith("Request timed out"):  # an idle connection that is closed is no error
+            super().log_error(format, *args)
+
     def do_GET(self) -> None:
         self._serve()
 

@@ -1,6 +1,6 @@
 """`restock SKU QTY`, `restock --all QTY`, `restock --to-fill`: take a delivery into the warehouse.
 
-People read stderr; the last line of stdout is one JSON object.
+People read stderr; where stdout is no terminal, its last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Command(BaseCommand):
             f"{sum(done.units.values())} units of {len(done.units)} products came in;"
             f" {len(done.allocated)} orders got their stock, {done.waiting} still wait."
         )
+        if self.stdout.isatty():
+            return  # the sentence above is for people
         self.stdout.write(
             json.dumps(
                 {
