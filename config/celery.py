@@ -9,10 +9,13 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_ready
 
+from config import chord_counters, remote_control  # noqa: F401 - the latter for its signal handler
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("orderly")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.loader.override_backends = chord_counters.OVERRIDDEN
 app.autodiscover_tasks()
 
 

@@ -13,18 +13,25 @@ from contextlib import closing
 from typing import Any
 
 from orchestration.models import Saga
-from orchestration.verification import Finding, invariant
+from orchestration.verification import Finding, invariant, open_business_keys
 from orders.models import Order, OrderLine
 from orders.sagas import FULFIL_ORDER
+from orders.status import FINAL
 from payments import conf
 from payments.models import Payment
 from shipping.models import HOLDING, Reservation, ReservationLine, ReservationState, Shipment, ShipmentState
 
 
 def _ended() -> set[str]:
-    """Ids of the orders whose saga has ended. An undo that waits for a person has not."""
-    ended = Saga.objects.filter(definition=FULFIL_ORDER, ended_at__isnull=False)
-    return set(ended.values_list("business_key", flat=True))
+    """Ids of the orders whose saga has ended and is done with. One whose undo waits for a person is not.
+
+    Those whose saga was pruned are among them: money, stock and parcels are held against each other all the same.
+    """
+    sagas = Saga.objects.filter(definition=FULFIL_ORDER)
+    ended = set(sagas.filter(ended_at__isnull=False).values_list("business_key", flat=True))
+    final = Order.objects.filter(status__in=sorted(FINAL)).values_list("id", flat=True)
+    pruned = {str(identity) for identity in final} - set(sagas.values_list("business_key", flat=True))
+    return (ended | pruned) - open_business_keys()
 
 
 def _at_rest(status: str) -> dict[str, Order]:

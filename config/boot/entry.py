@@ -22,7 +22,10 @@ Orderly's own commands (each takes --help; every command takes --data-dir FOLDER
   up      set everything up and run the whole system
   status  tell what runs, where, as which process
   down    stop the running system
-  test    run the test-suite; takes pytest's options, --broker, --database, --browser
+  test    run the test-suite; takes pytest's options, --broker, --database, --browser, --durability
+  crash_matrix  end real processes at every named place, and look whether every promise holds
+  chaos   kill and disturb a whole system under load, and look whether every promise held
+  bench   measure the engine beside bare Celery canvas, DBOS and the database alone
 
 Django's commands, on the same data:"""
 
@@ -48,7 +51,7 @@ def main(arguments: list[str]) -> int:
                 rest = [own, "--help"]
         command = rest[0]
         ensure_environment(with_tests=command == "test", arguments=arguments)
-        return _run(command, rest, folder)
+        return _run(command, rest, folder, named=rest != arguments)
     except Refusal as refusal:
         say(str(refusal))
         return 2
@@ -59,7 +62,7 @@ def main(arguments: list[str]) -> int:
         return 0
 
 
-def _run(command: str, rest: list[str], folder: DataFolder) -> int:
+def _run(command: str, rest: list[str], folder: DataFolder, *, named: bool) -> int:
     match command:
         case "up":
             from config.supervisor.up import up
@@ -77,6 +80,19 @@ def _run(command: str, rest: list[str], folder: DataFolder) -> int:
             from config.boot.suite import run_tests
 
             return run_tests(rest[1:])
+        case "crash_matrix" if not {"-h", "--help"} & set(rest):
+            from config.durability.apart import run_apart
+            from config.supervisor.django_command import execute
+
+            return run_apart(lambda: execute([sys.argv[0], *rest]), folder if named else None)
+        case "chaos" if not {"-h", "--help"} & set(rest):
+            from config.durability.chaos.start import run_chaos
+
+            return run_chaos([sys.argv[0], *rest], folder if named else None)
+        case "bench" if not {"-h", "--help"} & set(rest):
+            from config.bench.start import run_bench
+
+            return run_bench([sys.argv[0], *rest], folder if named else None)
         case _:
             if rest == ["help"]:
                 print(_OWN_COMMANDS, flush=True)  # noqa: T201 - what is asked for

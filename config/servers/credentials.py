@@ -49,5 +49,7 @@ def load_credentials(file: Path) -> Credentials:
 
 
 def _generate(name: str) -> str:
-    # Those a person types are shorter; 15 bytes are still 120 bits.
-    return secrets.token_urlsafe(15 if name in {"admin_password", "flower_password"} else 32)
+    # Those a person types are shorter; 15 bytes are still 120 bits. Django wants 50 characters of its key.
+    return secrets.token_urlsafe(
+        {"admin_password": 15, "flower_password": 15, "secret_key": 48}.get(name, 32)
+    )

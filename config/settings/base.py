@@ -5,13 +5,15 @@ Addresses and secrets come from the environment, which `manage.py` fills. Celery
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
-
-from config.settings.environment import flag, pairs, required, whole_number, words
+from config.settings.admin import UNFOLD as UNFOLD
+from config.settings.database import database
+from config.settings.environment import flag, numbers, pairs, required, words
 from config.settings.messaging import *  # noqa: F403
+from config.settings.security import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(required("ORDERLY_DATA_DIR", "the folder of this system's ledgers and mail"))
@@ -32,6 +34,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_celery_results",
     "django_htmx",
+    "csp",
+    "ninja",
     "config.apps.WiringConfig",
     "orchestration",
     "orders",
@@ -41,12 +45,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.security.client_address.TrustedProxies",
+    "config.security.headers.Headers",
+    "config.security.content_policy.AreaPolicy",
     "django.middleware.security.SecurityMiddleware",
+    "config.security.refusals.Refusals",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.security.sessions.StaffSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -58,24 +67,21 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the theme's own, so that a few of its templates can be replaced.
+        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "orders.storefront.context.shop",
             ],
         },
     },
 ]
 
-DATABASES = {
-    "default": dj_database_url.parse(
-        required("DATABASE_URL", "postgres://user:password@host:port/name"),
-        conn_max_age=whole_number("ORDERLY_CONN_MAX_AGE", 60),
-        conn_health_checks=True,
-    ),
-}
+DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -83,9 +89,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
-# Two systems side by side on one host share its cookies: by its own names, signing in to one does not sign out of the other.
-SESSION_COOKIE_NAME = f"orderly_session_{whole_number('ORDERLY_PORT', 8000)}"
-CSRF_COOKIE_NAME = f"orderly_csrf_{whole_number('ORDERLY_PORT', 8000)}"
+LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -103,12 +107,36 @@ DEFAULT_FROM_EMAIL = "Orderly <orders@orderly.example>"
 # Who may call the API by name, and whether one may order without a name.
 ORDERLY_API_TOKENS = pairs("ORDERLY_API_TOKENS")
 ORDERLY_API_ANONYMOUS = flag("ORDERLY_API_ANONYMOUS", default=True)
+# The demo corner and the footer's links behind the scenes.
+ORDERLY_DEMO = flag("ORDERLY_DEMO", default=True)
+ORDERLY_FLOWER_URL = os.environ.get("ORDERLY_FLOWER_URL", "")
+# Whether anybody may read the API's documentation, or staff only.
+ORDERLY_API_DOCS_PUBLIC = flag("ORDERLY_API_DOCS_PUBLIC", default=True)
+# Chord counters and the counts of requests may share a server: their keys have prefixes.
+ORDERLY_LIMITS_URL = os.environ.get("ORDERLY_LIMITS_URL") or CELERY_RESULT_BACKEND
 # Apps meet at contracts only; here is who takes the stock that comes with the catalog.
 ORDERLY_STOCK_INTAKE = "shipping.stock.take_in"
+# Who tells the shop window how many units are free, and which test cards there are to choose from.
+ORDERLY_STOCK_LEVELS = "shipping.stock.available"
+ORDERLY_TEST_CARDS = "payments.cards.CARDS"
+# What the demo corner's buttons do.
+ORDERLY_RESTOCK = "shipping.restocking.restock_products"
+ORDERLY_DEMO_KILL_WORKER = "config.demo.kill_a_worker"
 
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
+ORCHESTRATION: dict[str, Any] = {
+    # What the engine's admin pages know of orders: nothing, but whom to ask.
+    "ADMIN_SEARCH": "config.admin.business_keys.meant_by",
+    "ADMIN_LINKS": "config.admin.links.of_order",
+    "FLOWER_URL": ORDERLY_FLOWER_URL,
+    # The engine's own defaults suit work; a system that is watched being killed wants shorter ones.
+    **numbers(
+        {
+            "LEASE_SECONDS": "ORDERLY_LEASE_SECONDS",
+            "RESEND_AFTER_SECONDS": "ORDERLY_RESEND_AFTER_SECONDS",
+            "HEARTBEAT_SECONDS": "ORDERLY_HEARTBEAT_SECONDS",
+        }
+    ),
+}
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -118,5 +146,3 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {"django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
 }
-
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Orderly", "SITE_HEADER": "Orderly", "SHOW_VIEW_ON_SITE": True}

@@ -44,6 +44,26 @@ def whole_number(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
 
 
+def numbers(names: dict[str, str]) -> dict[str, float]:
+    """Return, of a mapping from keys to variables, the keys whose variable is set, as positive numbers.
+
+    Raises:
+        ImproperlyConfigured: one is something else.
+    """
+    found = {}
+    for key, name in names.items():
+        value = os.environ.get(name, "")
+        if not value:
+            continue
+        try:
+            found[key] = float(value)
+        except ValueError:
+            found[key] = 0.0
+        if not 0 < found[key] < 1e6:
+            raise ImproperlyConfigured(f"{name} must be a number of seconds above 0, not {value!r}.")
+    return found
+
+
 def pairs(name: str) -> dict[str, str]:
     """Return `name` as a mapping, written `one=value,two=value`; raise ImproperlyConfigured where it is not."""
     found = {}

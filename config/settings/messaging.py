@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
 from config.queues import QUEUES
-from config.settings.environment import required
+from config.settings.environment import required, whole_number
 
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
@@ -52,9 +52,13 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE = True
 CELERY_TASK_ACKS_ON_TIMEOUT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A connection lives as long as CONN_MAX_AGE says and the server lets it; otherwise Celery opens one for each task.
+CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_DEDUPLICATE_SUCCESSFUL_TASKS = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3.0
+# Memory that a step keeps goes with its process, which is replaced between two messages.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * whole_number("ORDERLY_WORKER_MEMORY_MB", 512)
 # Steps end by their own client timeouts first: the hard limit may call an error callback twice.
 CELERY_TASK_SOFT_TIME_LIMIT = 4 * _MINUTE
 CELERY_TASK_TIME_LIMIT = 5 * _MINUTE
@@ -90,6 +94,8 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {
 }
 
 if _ON_RABBITMQ:
+    # A worker that freezes as a whole keeps whatever was handed to it until the broker misses its heartbeats.
+    CELERY_BROKER_HEARTBEAT = 10
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         # Without confirms a frozen broker takes every message and keeps none.
         "confirm_publish": True,

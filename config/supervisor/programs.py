@@ -50,13 +50,19 @@ class Places:
         host = LOOPBACK if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - read, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    @property
+    def flower_url(self) -> str:
+        """Flower's address on this machine, with a slash at the end; below FLOWER_URL_PREFIX where a proxy needs one."""
+        prefix = os.environ.get("FLOWER_URL_PREFIX", "").strip("/")
+        return f"http://{LOOPBACK}:{self.flower_port}/{prefix}{'/' if prefix else ''}"
+
     def addresses(self) -> dict[str, str]:
         """Return what a person may open, by name."""
         return {
             "storefront": f"{self.web_url}/",
             "admin": f"{self.web_url}/admin/",
             "api_docs": f"{self.web_url}/api/docs",
-            "flower": f"http://{LOOPBACK}:{self.flower_port}/",
+            "flower": self.flower_url,
             "gateway": f"http://{LOOPBACK}:{self.gateway_port}",
             "carrier": f"http://{LOOPBACK}:{self.carrier_port}",
         }
@@ -79,9 +85,11 @@ def services(places: Places, flower_password: str) -> list[Program]:
                 "flower",
                 f"--address={LOOPBACK}",
                 f"--port={places.flower_port}",
-                "--logging=warning",
+                # With the arguments, which say which order, saga and step: a name alone is one of thousands.
+                "--tasks-columns=name,kwargs,state,received,runtime,worker,uuid",
+                "--logging=error",
             ],
-            lambda: _status(f"http://{LOOPBACK}:{places.flower_port}/healthcheck") == 200,
+            lambda: _status(f"{places.flower_url}healthcheck") == 200,
             # Not on the command line, where every account of the machine could read it.
             {**CHECKED_ALREADY, "FLOWER_BASIC_AUTH": f"admin:{flower_password}"},
         ),
@@ -96,10 +104,15 @@ def application(places: Places, folder: DataFolder) -> list[Program]:
         "web",
         [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", places.host, "--port", str(places.port),
-            "--workers", "1", "--blocking-threads", str(threads), "--no-ws", "--respawn-failed-workers",
+            "--workers", str(_count("ORDERLY_WEB_PROCESSES", 1)), "--blocking-threads", str(threads), "--no-ws", "--respawn-failed-workers",
             "--workers-kill-timeout", "3", "config.wsgi:application",
         ],
-        lambda: _status(f"{places.web_url}/") is not None,
+        lambda: _status(f"{places.web_url}/", _as_through_the_proxy()) is not None,
+        {
+            "ORDERLY_FLOWER_URL": os.environ.get("ORDERLY_FLOWER_URL") or places.addresses()["flower"],
+            # Nobody waits longer for a page, and its thread serves somebody else.
+            "ORDERLY_STATEMENT_SECONDS": os.environ.get("ORDERLY_STATEMENT_SECONDS") or "30",
+        },
         # Granian's worker outlives a killed parent, and would keep the port.
         death_signal=signal.SIGTERM,
     )  # fmt: skip
@@ -118,6 +131,9 @@ def _worker(name: str, folder: DataFolder) -> Program:
             "--quiet",
             "worker",
             "-E",
+            # What workers tell each other, revoked tasks above all, anybody could tell them; nothing here needs it.
+            "--without-mingle",
+            "--without-gossip",
             "-Q",
             ",".join(QUEUES),
             "-n",
@@ -158,12 +174,18 @@ def _listens(port: int) -> Callable[[], bool]:
     return lambda: answers(LOOPBACK, port)
 
 
-def _status(url: str) -> int | None:
+def _as_through_the_proxy() -> dict[str, str]:
+    """Return headers with which our own request is one production would answer: its host, and over TLS."""
+    host = os.environ.get("ORDERLY_ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".")
+    return {"Host": host, "X-Forwarded-Proto": "https"} if host not in {"", "*"} else {}
+
+
+def _status(url: str, headers: dict[str, str] | None = None) -> int | None:
     """Return the status `url` answers with, or None where nothing answers."""
     try:
         # Without proxies: this machine's own address never goes through one.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=5) as response:
+        with opener.open(urllib.request.Request(url, headers=headers or {}), timeout=5) as response:  # noqa: S310 - our own
             status: int = response.status
             return status
     except urllib.error.HTTPError as error:

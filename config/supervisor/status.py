@@ -45,7 +45,7 @@ def describe(folder: DataFolder) -> dict[str, Any]:
 
 def _in_words(answer: dict[str, Any]) -> str:
     if answer["state"] == "stopped":
-        return f"Nothing runs on {answer['data_dir']}. Start it: python3 manage.py up"
+        return f"Nothing runs on {answer['data_dir']}. Start it: python3 manage.py up --data-dir {answer['data_dir']}"
     lines = [f"Orderly is {answer['state']} on {answer['data_dir']}", ""]
     lines += [f"  {name.replace('_', ' '):<12}{address}" for name, address in answer["addresses"].items()]
     lines += ["", f"  {'role':<12}{'name':<12}{'process':>8}{'restarts':>10}"]

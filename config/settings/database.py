@@ -1,0 +1,50 @@
+"""The connection to PostgreSQL, and how long the server waits for whoever holds it up.
+
+The timeouts travel with each connection, so they hold on a server of your own without a role being changed. What an
+address says itself (`?options=...`) counts more; 0 leaves a timeout to the server, as a pooler that takes no options needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from config.settings.environment import required, whole_number
+
+_TIMEOUTS = {
+    # A process that is frozen, or code that forgot its transaction, would hold rows and keep dead ones from being removed.
+    "idle_in_transaction_session_timeout": ("ORDERLY_IDLE_IN_TRANSACTION_SECONDS", 60),
+    # Whoever waits for a row holds a thread or a pool process meanwhile.
+    "lock_timeout": ("ORDERLY_LOCK_SECONDS", 10),
+    # Off but for the web server, which the supervisor tells otherwise: a report or a migration may take its time.
+    "statement_timeout": ("ORDERLY_STATEMENT_SECONDS", 0),
+}
+# A host that is cut off is not there to end its transactions, and the server would keep their locks for hours.
+_KEEPALIVES = ["-c tcp_keepalives_idle=10", "-c tcp_keepalives_interval=5", "-c tcp_keepalives_count=3"]
+
+
+def database() -> dict[str, Any]:
+    """Return Django's entry for `DATABASE_URL`; raises ImproperlyConfigured for a timeout that is none."""
+    found: dict[str, Any] = dict(
+        dj_database_url.parse(
+            required("DATABASE_URL", "postgres://user:password@host:port/name"),
+            conn_max_age=whole_number("ORDERLY_CONN_MAX_AGE", 60),
+            conn_health_checks=True,
+        )
+    )
+    options = found.setdefault("OPTIONS", {})
+    words = [f"-c {name}={seconds}s" for name, seconds in _chosen().items() if seconds]
+    if words:
+        words += _KEEPALIVES
+        options["options"] = " ".join([*words, *([options["options"]] if options.get("options") else [])])
+    return found
+
+
+def _chosen() -> dict[str, int]:
+    chosen = {name: whole_number(variable, default) for name, (variable, default) in _TIMEOUTS.items()}
+    for name, (variable, _) in _TIMEOUTS.items():
+        if chosen[name] < 0:
+            raise ImproperlyConfigured(f"{variable} must be a number of seconds from 0, not {chosen[name]}.")
+    return chosen
