@@ -1,0 +1,1 @@
+"""What durability costs: Orderly's engine beside bare Celery canvas, DBOS and the database alone, in one run."""

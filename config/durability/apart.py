@@ -1,0 +1,123 @@
+"""Runs a command in a world of its own: a new data folder, new servers and free ports, all gone when it ends.
+
+A server that the environment names is used as well, its database never: another one is made beside it and dropped again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+
+from config.boot.paths import DataFolder
+from config.boot.progress import Refusal
+from config.servers.embedded import EmbeddedServers
+from config.servers.outside import refuse_unreachable
+from config.servers.ports import free_port
+
+
+@dataclass(slots=True)
+class Apart:
+    """A world of its own, while it lasts."""
+
+    folder: DataFolder
+    servers: EmbeddedServers
+    keep: bool
+    """Whether the folder stays when all is over."""
+
+
+def run_apart(act: Callable[[], int], named: DataFolder | None) -> int:
+    """Call `act` within a world of its own and return its exit status.
+
+    Args:
+        act: finds the world's addresses in the environment.
+        named: the folder a person wants it in; it must be new, and is kept. Without one, a temporary folder.
+
+    Raises:
+        Refusal: the named folder is in use, or a server that the environment names cannot be used.
+    """
+    with apart(named):
+        return act()
+
+
+@contextlib.contextmanager
+def apart(named: DataFolder | None, *, lasting: bool = False) -> Iterator[Apart]:
+    """Start a world of its own, put its addresses into the environment, and remove it afterwards.
+
+    Args:
+        named: as for `run_apart`.
+        lasting: what a server has committed survives its own death as well.
+
+    Raises:
+        Refusal: as for `run_apart`.
+    """
+    folder = _new_folder(named)
+    keep = named is not None
+    try:
+        with _database():
+            refuse_unreachable(
+                database=os.environ.get("DATABASE_URL", ""),
+                broker=os.environ.get("CELERY_BROKER_URL", ""),
+                results=os.environ.get("CELERY_RESULT_BACKEND", ""),
+            )
+            servers = EmbeddedServers(folder, throw_away=not lasting)
+            servers.ports.keep("web", free_port())
+            world = Apart(folder, servers, keep)
+            try:
+                servers.start(tied=True)
+                os.environ.update(servers.environment())
+                yield world
+            finally:
+                keep = world.keep
+                servers.stop()
+    finally:
+        if not keep:
+            shutil.rmtree(folder.root, ignore_errors=True)
+
+
+def _new_folder(named: DataFolder | None) -> DataFolder:
+    if named is None:
+        return DataFolder(Path(tempfile.mkdtemp(prefix="orderly-apart-")))
+    if named.root.exists() and any(named.root.iterdir()):
+        raise Refusal(
+            f"{named.root} is not empty, and this command breaks what it works on. Name a new folder, "
+            "or leave --data-dir out."
+        )
+    return named
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[None]:
+    """Beside the database of a server that was named, one of our own."""
+    server = os.environ.get("DATABASE_URL", "")
+    if not server:
+        yield
+        return
+    name = f"orderly_apart_{os.getpid()}"
+    _execute(server, f"CREATE DATABASE {name}")
+    os.environ["DATABASE_URL"] = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    try:
+        yield
+    finally:
+        os.environ["DATABASE_URL"] = server
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server: str, statement: str) -> None:
+    try:
+        link = psycopg2.connect(server)
+    except psycopg2.OperationalError as error:
+        raise Refusal(f"DATABASE_URL cannot be used: {error}") from error
+    try:
+        link.autocommit = True
+        with link.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        link.close()
