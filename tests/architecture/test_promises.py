@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-def test_every_test_named_in_the_guarantees_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "guarantees.md").read_text("utf-8"))
+@pytest.mark.parametrize("page", ["guarantees.md", "failure-modes.md"])
+def test_every_test_that_a_promise_names_exists(page: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / page).read_text("utf-8"))
     assert len(named) > 30
     for file, function in named:
         tree = ast.parse((ROOT / file).read_text("utf-8"))
@@ -32,6 +33,13 @@ def test_every_promise_names_a_test() -> None:
     ]
     assert rows
     assert [row for row in rows if "`tests/" not in row] == []
+
+
+def test_every_failure_mode_names_a_test_or_says_that_there_is_none() -> None:
+    page = (ROOT / "docs" / "failure-modes.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| .* \| ([^|]*) \|$", page, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 77))
+    assert [number for number, shown in rows if "`tests/" not in shown and "not covered" not in shown] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -14,7 +14,13 @@ from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState, StepStat
 from orchestration.engine.drain import drain
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
-from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction, OutcomeUnknown, TransitionRefused
+from orchestration.errors import (
+    BusinessKeyTaken,
+    OutboxOutsideTransaction,
+    OutcomeUnknown,
+    SendFailed,
+    TransitionRefused,
+)
 from orchestration.models import InboxMessage, OutboxMessage, Saga, SagaStep
 from orchestration.services import publish_event, start_saga
 from orchestration.testing import SagaRun
@@ -37,7 +43,7 @@ def test_doubled_messages_stay_double_and_do_not_multiply() -> None:
 
 def test_everything_lost_at_the_broker_is_sent_again() -> None:
     run = SagaRun(trip, INPUT)
-    for _ in range(20):
+    for _ in range(60):
         if run.state == "completed":
             break
         run.carry_one()
@@ -233,3 +239,29 @@ def test_an_id_of_a_saga_grows_with_time() -> None:
     ids = [SagaRun(trip, INPUT).id for _ in range(3)]
     assert all(each.version == 7 for each in ids)
     assert ids == sorted(ids)
+
+
+def test_a_message_whose_sending_outlasts_its_claim_is_not_marked_as_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its sender hangs at a broker that swallows everything; the next one finds its steps sent a moment ago."""
+    run = SagaRun(trip, INPUT)
+    mine = OutboxMessage.objects.filter(saga_id=run.id)
+    hung: list[int] = []
+
+    def hang(address: Any, canvas: Any) -> None:
+        hung.append(1)
+        mine.update(claimed_until=None)
+        assert drain() == 1  # somebody else, who sends nothing
+        raise SendFailed("no answer")
+
+    monkeypatch.setattr(run.transport, "send_canvas", hang)
+    with use_transport(run.transport):
+        with pytest.raises(SendFailed):
+            drain()
+        assert (len(hung), mine.get().sent_at, mine.get().send_failures) == (1, None, 1)
+        monkeypatch.undo()
+        mine.update(claimed_until=None)  # its pause is over
+        assert drain() == 1
+    assert run.until_rest().state == "completed"
+    assert run.saga.rescues == 0

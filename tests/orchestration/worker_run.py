@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from celery import current_app
 from celery.contrib.testing.worker import start_worker
-from django.db import transaction
+from celery.signals import task_postrun
+from django.db import connections, transaction
 from django.db.models import F
 from django.test import override_settings
 
@@ -49,6 +50,8 @@ def running_worker() -> Iterator[None]:
     # An embedded worker does not announce that it is ready, so its heartbeat is started here.
     stop = threading.Event()
     heart = threading.Thread(target=beat, args=(stop,), name="heartbeat")
+    # Threads of this process end without a word; what they leave open would keep the test database from being dropped.
+    task_postrun.connect(_close_connections)
     with worker, override_settings(ORCHESTRATION={"HEARTBEAT_SECONDS": 0.05}):
         heart.start()
         try:
@@ -56,7 +59,12 @@ def running_worker() -> Iterator[None]:
         finally:
             stop.set()
             heart.join()
+    task_postrun.disconnect(_close_connections)
     gc.collect()  # Celery's results say goodbye to their server when they are collected, so that must be now
+
+
+def _close_connections(**_: Any) -> None:
+    connections.close_all()
 
 
 class WorkerRun(SagaRun):
@@ -123,6 +131,10 @@ class WorkerRun(SagaRun):
 
     def cancel(self, reason: str = "asked to") -> Self:
         cancel_saga(saga_id=self.id, by="test", reason=reason)
+        return self
+
+    def decide(self, service: Callable[..., Saga], **arguments: Any) -> Self:
+        service(saga_id=self.id, **{"by": "test", "reason": "decided by hand", **arguments})
         return self
 
     def retry(self, step: str, direction: str = "forward", reason: str = "mended") -> Self:

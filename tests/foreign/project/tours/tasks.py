@@ -29,3 +29,8 @@ def dismiss(command, context):
 @performs(sagas.confirm)
 def confirm(command, context):
     pass
+
+
+@performs(sagas.announce)
+def announce(command, context):
+    pass

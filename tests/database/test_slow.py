@@ -1,0 +1,108 @@
+"""A slow database: whoever is at an external step keeps its lease, and is not thought dead."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from pytest_django import Settings
+
+from orchestration.engine import leases
+from orchestration.engine.claims import Claim, renew_lease
+from orchestration.engine.sweep import sweep
+from orchestration.engine.transport import use_transport
+from orchestration.models import Saga
+from orchestration.testing import SagaRun
+from orchestration.testing.transport import HandTransport
+from tests.bootstrap.running_system import wait_until
+from tests.database.slow_server import slow_server
+from tests.orchestration import sample
+from tests.orchestration.sample import TripInput, provider, trip
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LEASE = 1.5
+DELAY = 0.05
+
+
+@pytest.fixture
+def renewals(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[bool]:
+    """Whether each renewal of a lease succeeded. Leases are short, so that a charge outlasts them."""
+    settings.ORCHESTRATION = {**settings.ORCHESTRATION, "LEASE_SECONDS": LEASE, "RESEND_AFTER_SECONDS": 0.1}
+    found: list[bool] = []
+
+    def renew(claim: Claim, *, lease: float) -> bool:
+        found.append(renew_lease(claim, lease=lease))
+        return found[-1]
+
+    monkeypatch.setattr(leases, "renew_lease", renew)
+    return found
+
+
+def charge_until(monkeypatch: pytest.MonkeyPatch, over: Any) -> None:
+    """Have the charge last until something has happened; others sweep meanwhile, as hearts do."""
+    charge = sample.do_charge.act
+
+    def long_charge(command: Any, context: Any) -> Any:
+        wait_until(lambda: _swept_by_another(context.saga_id) and over(), "it has lasted long enough", 30)
+        return charge(command, context)
+
+    monkeypatch.setattr(sample.do_charge, "act", long_charge)
+
+
+def _swept_by_another(saga_id: Any) -> bool:
+    """A heartbeat looks at the saga now; what it would send lies in a transport of its own."""
+
+    def look() -> None:
+        try:
+            Saga.objects.filter(id=saga_id).update(wake_at="2020-01-01T00:00:00Z")
+            with use_transport(HandTransport()):
+                sweep()
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=look)
+    other.start()
+    other.join(20)
+    return True
+
+
+def test_a_charge_that_outlasts_its_lease_beside_a_slow_database_is_taken_over_by_nobody(
+    renewals: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enough = 5  # it is renewed three times a lease
+    charge_until(monkeypatch, lambda: len(renewals) >= enough)
+    run = SagaRun(trip, TripInput(name="Ada")).until(lambda each: "sample.book_seat" in each.done)
+    with slow_server(DELAY) as slow:
+        run.until(lambda each: "sample.charge" in each.done)
+    assert slow.answers > enough
+    assert all(renewals)
+    assert_never_taken_over(run)
+
+
+def test_a_lease_that_could_not_be_renewed_once_is_renewed_the_next_time(
+    renewals: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[Claim] = []
+
+    def refused_at_first(claim: Claim, *, lease: float) -> bool:
+        if not failed:
+            failed.append(claim)
+            raise OperationalError("FATAL: sorry, too many clients already")
+        renewals.append(renew_lease(claim, lease=lease))
+        return renewals[-1]
+
+    monkeypatch.setattr(leases, "renew_lease", refused_at_first)
+    charge_until(monkeypatch, lambda: len(renewals) >= 4)
+    run = SagaRun(trip, TripInput(name="Ada")).until(lambda each: "sample.charge" in each.done)
+    assert failed
+    assert_never_taken_over(run)
+
+
+def assert_never_taken_over(run: SagaRun) -> None:
+    step = run.step("sample.charge")
+    assert (step.deliveries, step.attempts, step.token) == (1, 1, 1)
+    assert run.saga.history.filter(kind__in=["lease_expired", "late_result", "sent_again"]).count() == 0
+    assert (provider.count("charge"), provider.calls["charge"]) == (1, 1)

@@ -1,0 +1,29 @@
+"""A worker that ends gives its claims back."""
+
+from __future__ import annotations
+
+from orchestration.engine.claims import claim_step
+from orchestration.engine.release import end_leases
+from orchestration.models import Saga
+from orchestration.testing import SagaRun
+from tests.orchestration.deliveries import message
+from tests.orchestration.sample import TripInput, trip
+
+
+def test_a_lease_that_is_ended_is_free_at_once_and_counts_as_no_crash(transactional_db: None) -> None:
+    run = SagaRun(trip, TripInput(name="Ada"))
+    run.until(lambda each: "sample.register" in each.done)
+    charge = message(run, "charge")
+    first = claim_step(charge, task="sample.charge", external=True, lease=600)
+    assert first is not None
+    assert first.claim is not None
+    assert end_leases([]) == end_leases(["another"]) == 0
+    assert end_leases([charge.task_id]) == 1
+    assert end_leases([charge.task_id]) == 0
+    assert Saga.objects.get(id=run.id).wake_at is not None
+    second = claim_step(charge, task="sample.charge", external=True, lease=600)
+    assert second is not None
+    assert second.claim is not None
+    assert second.claim.unsure, "it may have acted, and is looked up first"
+    assert second.claim.token > first.claim.token
+    assert second.claim.deliveries == first.claim.deliveries
