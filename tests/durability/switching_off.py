@@ -1,0 +1,133 @@
+"""Switching one guard of the engine off: by replacing a piece of SQL or a function, or dropping a constraint.
+
+Nothing in the product knows of this. A piece that is no longer there is an error: a guard that was moved must be
+switched off where it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from django.db import connection
+
+from orchestration.core.states import FORWARD_STATES, SagaState
+from orchestration.engine import claims, contexts, failures, history, outbox, perform, records, settle
+from orchestration.engine.transport import transport
+from orchestration.models import InboxMessage
+
+
+@contextmanager
+def sql(module: Any, name: str, old: str, new: str = "") -> Iterator[None]:
+    """Replace a piece of a statement."""
+    text = getattr(module, name)
+    assert old in text, f"{module.__name__}.{name} no longer says {old!r}"
+    with mock.patch.object(module, name, text.replace(old, new)):
+        yield
+
+
+@contextmanager
+def all_of(*parts: AbstractContextManager[Any]) -> Iterator[None]:
+    """Several at once."""
+    with ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(part)
+        yield
+
+
+@contextmanager
+def constraint_dropped(table: str, name: str) -> Iterator[None]:
+    """Drop a unique constraint, and put it back on the emptied table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s AND conrelid = %s::regclass",
+            [name, table],
+        )
+        row = cursor.fetchone()
+        assert row is not None, f"{table} has no constraint {name}"
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE orchestration_saga, {table} CASCADE")
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row[0]}")
+
+
+def step_rows_not_unique() -> AbstractContextManager[Any]:
+    claim = claims._CLAIM
+    start, end = claim.index("    ON CONFLICT"), claim.index("    RETURNING id, generation")
+    return all_of(
+        constraint_dropped("orchestration_sagastep", "step_once"), sql(claims, "_CLAIM", claim[start:end])
+    )
+
+
+def undo_begins_again() -> AbstractContextManager[Any]:
+    everything = {state: frozenset(SagaState) for state in SagaState}
+    return all_of(
+        mock.patch.object(failures, "FORWARD_STATES", {*FORWARD_STATES, SagaState.COMPENSATING}),
+        mock.patch.object(history, "TRANSITIONS", everything),
+    )
+
+
+def tokens_not_compared() -> AbstractContextManager[Any]:
+    def without_token(*args: Any, **kwargs: Any) -> Any:
+        message, claim, *rest = args
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT token FROM orchestration_sagastep WHERE id = %s", [claim.row_id])
+            newest = cursor.fetchone()[0]
+        now = claims.Claim(
+            claim.row_id, claim.generation, newest, claim.attempts, claim.deliveries, claim.unsure
+        )
+        return record_failure(message, now, *rest, **kwargs)
+
+    record_failure = failures.record_failure
+    return all_of(
+        sql(records, "_RECORD", "AND step.token = %(token)s"),
+        mock.patch.object(perform, "record_failure", without_token),
+    )
+
+
+def events_not_deduplicated() -> AbstractContextManager[Any]:
+    def create(defaults: dict[str, Any], **values: Any) -> Any:
+        return InboxMessage.objects.create(**values, **defaults), True
+
+    return all_of(
+        constraint_dropped("orchestration_inboxmessage", "inbox_each_event_once"),
+        mock.patch.object(InboxMessage.objects, "get_or_create", create),
+    )
+
+
+def sent_before_commit() -> AbstractContextManager[Any]:
+    put = outbox.put
+
+    def send_at_once(kind: str, **values: Any) -> Any:
+        if kind != "event":
+            return put(kind, **values)
+        return transport().send_event(values["payload"])
+
+    return mock.patch.object(outbox, "put", send_at_once)
+
+
+def believed_at_once() -> AbstractContextManager[Any]:
+    write = settle._write
+
+    def certain(*args: Any) -> None:
+        saga, row, found, command, _, *rest = args
+        write(saga, row, found, command, True, *rest)
+
+    return mock.patch.object(settle, "_write", certain)
+
+
+def key_with_attempt() -> AbstractContextManager[Any]:
+    key = contexts.idempotency_key
+    return mock.patch.object(
+        contexts, "idempotency_key", lambda message, claim: f"{key(message, claim)}/{claim.deliveries}"
+    )
+
+
+def answers(module: Any, name: str, answer: Any) -> AbstractContextManager[Any]:
+    """Have a function always give the same answer."""
+    return mock.patch.object(module, name, return_value=answer)
