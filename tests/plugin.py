@@ -55,6 +55,10 @@ def _start_servers() -> None:
     atexit.register(servers.stop)
     servers.start(tied=True)
     os.environ.update(servers.environment())
+    # A suite posts faster than any person; what tests the limits switches them on.
+    os.environ["ORDERLY_THROTTLING"] = "off"
+    # The transaction around a test may stay open while the test waits for a process.
+    os.environ["ORDERLY_IDLE_IN_TRANSACTION_SECONDS"] = "600"
     os.environ[_SHARED] = str(folder)
 
 
@@ -81,6 +85,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--database", default="", metavar="URL", help="use this PostgreSQL server")
     group.addoption("--browser", action="store_true", help="select the browser tests as well")
+    group.addoption("--durability", action="store_true", help="select the long durability tests as well")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -88,6 +93,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unasked = set()
     if not config.getoption("--browser"):
         unasked.add("browser")
+    if not config.getoption("--durability"):
+        unasked.add("durability")
     if not os.environ["CELERY_BROKER_URL"].startswith("amqp"):
         unasked.add("rabbitmq")
     out = [item for item in items if any(item.get_closest_marker(name) for name in unasked)]

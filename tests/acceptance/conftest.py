@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -37,15 +38,22 @@ class World(RunningSystem):
 
 @pytest.fixture(scope="module")
 def start_world(request: pytest.FixtureRequest) -> Iterator[Callable[..., World]]:
-    """Starts systems on fresh data; `--broker` and `--database` of the run are handed on."""
+    """Starts systems on fresh data, which are gone after the module."""
+    with starting_worlds(request.config) as start:
+        yield start
+
+
+@contextmanager
+def starting_worlds(config: pytest.Config) -> Iterator[Callable[..., World]]:
+    """Starts systems on fresh data; `--broker` and `--database` of the run are handed on. Those running at the end are stopped."""
     worlds: list[World] = []
     databases: list[tuple[str, str]] = []
 
     def start(*options: str, **environment: str) -> World:
         folder = Path(tempfile.mkdtemp(prefix="orderly-world-"))
-        if broker := request.config.getoption("--broker"):
+        if broker := config.getoption("--broker"):
             environment["CELERY_BROKER_URL"] = broker
-        if server := request.config.getoption("--database"):
+        if server := config.getoption("--database"):
             name = f"orderly_world_{os.getpid()}_{len(worlds)}"
             _execute(server, f"CREATE DATABASE {name}")
             databases.append((server, name))

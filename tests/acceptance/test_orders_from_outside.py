@@ -127,7 +127,13 @@ def test_the_brokers_events_show_each_action_and_undo_as_its_own_task(world: Wor
     token = base64.b64encode(f"admin:{password}".encode()).decode()
     request.add_header("Authorization", f"Basic {token}")
     with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own loopback address
-        tasks = json.load(response).values()
+        tasks = list(json.load(response).values())
+    _, saga = world.command("saga", "show", "SEEN-1", "--json")
+    (capture,) = [t for t in tasks if t["name"] == "payments.capture" and "SEEN-1" in t["kwargs"]]
+    # The order first: the list of tasks shows only the beginning.
+    assert capture["kwargs"].startswith(
+        "{'order': 'SEEN-1', 'step': 'payments.capture', 'saga': '" + saga["id"]
+    )
     seen = {
         reference: {t["name"] for t in tasks if reference in str(t["kwargs"])}
         for reference in ("SEEN-1", "SEEN-2")

@@ -32,6 +32,10 @@ OUTSIDE: Mapping[str, Message] = {
 DISPATCHED = {"label_id": "label_1", "dispatched_at": datetime(2026, 1, 1, tzinfo=UTC).isoformat()}
 
 
+carried: dict[str, Any] = {}
+"""How the messages of these sagas travel; a suite that is delivered in several ways sets it."""
+
+
 def stock(**units: int) -> None:
     take_in(
         [
@@ -55,7 +59,7 @@ def fulfil(*lines: tuple[str, int], reference: str = "NW-1", **faults: Any) -> t
     order = place_order(request=read_order(content), principal="test").order
     # The saga that was placed: starting it again with the same key and input gives the same one.
     given = FulfilOrder.model_validate(Saga.objects.get(business_key=str(order.id)).input)
-    run = SagaRun(fulfil_order, given, business_key=str(order.id), answers=OUTSIDE, **faults)
+    run = SagaRun(fulfil_order, given, business_key=str(order.id), answers=OUTSIDE, **{**carried, **faults})
     return order, run
 
 

@@ -26,17 +26,11 @@ from shipping.contracts import LabelCreated, StockLevel
 from shipping.models import Reservation, Shipment
 from shipping.standard_webhooks import api_key, verify
 from shipping.stock import take_in
+from tests.bootstrap.running_system import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 Start = Callable[..., AbstractContextManager[Any]]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class Shop:
@@ -98,7 +92,7 @@ def test_the_shop_is_told_once_by_a_signed_webhook(start_carrier: Start, shop: S
     body, ledger = parcel(), tmp_path / "ledger.sqlite3"
     with start_carrier(ledger, ORDERLY_WEB_URL=shop.url, ORDERLY_CARRIER_SECONDS="0.1") as running:
         label = call(running, "POST", "/labels", "k", json=body).json()
-        wait_until(lambda: told(ledger) == 1)
+        wait_until(lambda: told(ledger) == 1, "the shop is told", 15)
         assert call(running, "GET", "/ledger").json() == {"calls": 1, "labels": 1, "told": 1, "untold": 0}
         secret = running.secret.encode()
     ((headers, raw),) = shop.heard
@@ -127,7 +121,7 @@ def test_it_tells_again_under_the_same_id_until_the_shop_has_heard(
     shop.answers = [500, 404, 302]
     with start_carrier(ledger, ORDERLY_WEB_URL=shop.url, ORDERLY_CARRIER_SECONDS="0") as running:
         call(running, "POST", "/labels", "k", json=parcel())
-        wait_until(lambda: told(ledger) == 1)
+        wait_until(lambda: told(ledger) == 1, "the shop is told", 15)
     assert len(shop.heard) == 4
     assert len({headers["webhook-id"] for headers, _ in shop.heard}) == 1
     assert len({raw for _, raw in shop.heard}) == 1
@@ -141,7 +135,7 @@ def test_a_killed_carrier_tells_after_its_restart(start_carrier: Start, shop: Sh
         first.process.wait()
     assert shop.heard == []
     with start_carrier(ledger, ORDERLY_WEB_URL=shop.url):
-        wait_until(lambda: told(ledger) == 1)
+        wait_until(lambda: told(ledger) == 1, "the shop is told", 15)
     assert len(shop.heard) == 1
 
 
@@ -205,7 +199,9 @@ def test_it_ends_at_once_also_while_the_shop_is_away(
 ) -> None:
     with start_carrier(tmp_path / "ledger.sqlite3", ORDERLY_CARRIER_SECONDS="0") as running:
         call(running, "POST", "/labels", "k", json=parcel())
-        wait_until(lambda: rows(running.ledger, "SELECT attempts FROM dispatches")[0][0] > 0)
+        wait_until(
+            lambda: rows(running.ledger, "SELECT attempts FROM dispatches")[0][0] > 0, "it was tried", 15
+        )
         started = time.monotonic()
         running.process.send_signal(number)
         assert running.process.wait(timeout=10) == 0
@@ -265,6 +261,6 @@ def test_a_label_made_by_a_step_ends_as_a_dispatch_told_by_the_real_carrier(
         settings.SHIPPING_CARRIER_SECRET = running.secret
         order_id, _ = reserve(A=2)
         label(order_id)
-        wait_until(lambda: told(ledger) == 1)
+        wait_until(lambda: told(ledger) == 1, "the shop is told", 15)
     assert Shipment.objects.get(order_id=order_id).state == "dispatched"
     assert Reservation.objects.get(order_id=order_id).state == "shipped"

@@ -19,6 +19,7 @@ from shipping.contracts import DispatchedEvent, LabelCreated, StockLevel
 from shipping.models import Reservation, Shipment, Stock
 from shipping.standard_webhooks import sign
 from shipping.stock import take_in
+from tests.database.outages import OUTAGES, prepared
 
 pytestmark = pytest.mark.urls("tests.shipping.urls")
 
@@ -215,3 +216,36 @@ def test_more_than_sixty_four_kibibytes_are_not_read(db: None) -> None:
 def test_only_post_is_answered(db: None) -> None:
     for method in ("get", "put", "delete", "patch"):
         assert getattr(Client(), method)("/hooks/carrier").status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_database_the_carrier_is_asked_to_come_again(parcel: tuple[UUID, str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (ours,) = cursor.fetchone() or (0,)
+
+    def cut_off() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [ours])
+        connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(cut_off).result()
+    answer = post(news(*parcel))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    connection.close()
+    untouched(parcel[0])
+    assert post(news(*parcel)).json() == {"status": "recorded"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", OUTAGES)
+def test_while_the_database_cannot_serve_anybody_the_carrier_is_asked_to_come_again(
+    parcel: tuple[UUID, str], kind: str
+) -> None:
+    with prepared(kind):
+        with OUTAGES[kind]():
+            answer = post(news(*parcel))
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        untouched(parcel[0])
+        assert post(news(*parcel)).json() == {"status": "recorded"}
