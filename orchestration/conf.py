@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Read afresh at each use, so that tests may override them."""
+    """Asked for at each use, so that tests may override them."""
 
     LEASE_SECONDS: float = 15.0
     """How long a claim holds without being renewed: the most that a killed worker delays its step."""
@@ -27,6 +27,12 @@ class EngineSettings:
     """A step that never answered in so many deliveries is given up: it kills its workers."""
     MAX_MESSAGE_BYTES: int = 65_536
     """The largest message a worker takes for a task of the engine, and the largest event that is published."""
+    FLUSH_LOCAL_STEPS: bool = False
+    """Whether the record of a local step waits for the disk, too. If the server crashes and forgets it, it has forgotten the effect
+    with it, and the step is done anew; what the outside has been told, and the end of a saga, is on disk in any case."""
+    RUN_AHEAD_SECONDS: float = 0.0
+    """For how long a worker that has recorded a step goes straight on with the next one that it may do itself, instead of by
+    message; 0: never. A definition may say otherwise."""
     QUEUE: str = "orchestration"
     """Queue of the engine's own tasks."""
     TRANSPORT: str = "orchestration.engine.celery_canvas.CeleryTransport"
@@ -43,16 +49,27 @@ class EngineSettings:
     """How long what is kept, where that differs from the usual: `{"completed": "30d", "failed": "never"}`."""
 
 
+_NONE: Mapping[str, object] = {}
+_read: tuple[object, EngineSettings] | None = None
+"""What was made of which `ORCHESTRATION`: every step asks several times. Settings that are overridden are another object."""
+
+
 def engine_settings() -> EngineSettings:
     """The settings in force.
 
     Raises:
         ImproperlyConfigured: `ORCHESTRATION` has a key that does not exist.
     """
-    given = dict(getattr(settings, "ORCHESTRATION", {}))
+    global _read
+    current = getattr(settings, "ORCHESTRATION", None) or _NONE
+    if _read is not None and _read[0] is current:
+        return _read[1]
+    given = dict(current)
     known = {each.name for each in fields(EngineSettings)}
     if unknown := sorted(set(given) - known):
         raise ImproperlyConfigured(
             f"ORCHESTRATION has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
-    return EngineSettings(**given)
+    found = EngineSettings(**given)
+    _read = (current, found)
+    return found

@@ -9,7 +9,6 @@ def find_authorization(command, context): ...
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -19,15 +18,14 @@ from celery import Task, shared_task
 from orchestration.core.references import StepReference
 from orchestration.core.states import Direction
 from orchestration.crash_points import reach
-from orchestration.engine.advance import advance
-from orchestration.engine.celery_canvas import ADVANCE
+from orchestration.engine.attempts import Verdict
+from orchestration.engine.celery_ahead import ahead_of, show
+from orchestration.engine.celery_links import Links
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import Act, Participant, add
-from orchestration.engine.perform import Verdict, perform
+from orchestration.engine.perform import perform
 from orchestration.engine.settle import settle
 from orchestration.errors import StepError
-
-logger = logging.getLogger(__name__)
 
 
 def performs(reference: StepReference) -> Callable[[Act], Participant]:
@@ -67,7 +65,7 @@ def _step_task(participant: Participant) -> Task[..., Any]:
         after: list[str] | None = None,
         order: str = "",
     ) -> str:
-        links: Any = self.request.chain or []
+        links = Links(self.request)
         delivery: Any = self.request.delivery_info or {}
         message = StepMessage(
             saga_id=UUID(saga),
@@ -77,37 +75,21 @@ def _step_task(participant: Participant) -> Task[..., Any]:
             after=tuple(after or ()),
             task_id=self.request.id or "",
             redelivered=bool(delivery.get("redelivered")),
-            next_step=links[-1]["kwargs"].get("step") if links else None,
+            next_step=links.next_step,
         )
-        verdict = perform(participant, message)
+        performed = perform(participant, message, ahead_of(self))
         for point in _points_behind(message, in_fork=self.request.chord is not None):
             reach(point, about=[saga], direction=message.direction, step=step)
-        if verdict is Verdict.STOP:
-            # Otherwise every duplicate would send the rest of the chain again.
-            self.request.chain = None
-            self.request.callbacks = None
-        elif _ends_here(links) and _advanced_at_once(message.saga_id):
-            self.request.chain = None
-        return verdict.value
+        if performed.ahead:
+            show(self, performed.ahead, {"saga": saga, "order": order})
+        if performed.verdict is Verdict.CARRY_ON:
+            links.carry_on(message.saga_id, without=[each.step for each in performed.ahead])
+        else:
+            links.stop()
+        return performed.verdict.value
 
     run_step.__doc__ = participant.__doc__
     return run_step
-
-
-def _ends_here(links: list[Any]) -> bool:
-    """Whether nothing but the question what is next stands behind a step in its chain."""
-    return len(links) == 1 and links[0]["task"] == ADVANCE
-
-
-def _advanced_at_once(saga_id: UUID) -> bool:
-    """Ask what is next in place, and save a trip through the broker. False when that failed: then it is sent after all."""
-    try:
-        advance(saga_id)
-    except Exception:
-        # The step is recorded. What went wrong behind it must not make it look failed.
-        logger.warning("saga %s: what is next is asked by message", saga_id, exc_info=True)
-        return False
-    return True
 
 
 def _points_behind(message: StepMessage, *, in_fork: bool) -> list[str]:

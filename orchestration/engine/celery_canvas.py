@@ -22,7 +22,7 @@ from orchestration.errors import SendFailed
 
 ADVANCE = "orchestration.advance"
 """The last link of every chain: ask what is next."""
-_BROKER_ERRORS = (OperationalError, AMQPError, RedisError, OSError)
+BROKER_ERRORS = (OperationalError, AMQPError, RedisError, OSError)
 """What a broker, or the counter of a chord, may answer. A full one refuses with an error that kombu hands on as it is."""
 
 
@@ -118,7 +118,7 @@ def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
 def _send(canvas: Signature[Any]) -> None:
     try:
         canvas.apply_async()
-    except _BROKER_ERRORS as error:
+    except BROKER_ERRORS as error:
         # Not "not sent": the broker may have it. The rows make a second copy harmless.
         raise SendFailed(
             f"the broker at {current_app.connection().as_uri()} took no message: {error}"

@@ -13,15 +13,34 @@ from uuid import UUID
 
 from django.db import connection
 
+from orchestration.conf import engine_settings
+from orchestration.core.foresight import Known
 from orchestration.core.states import FORWARD_STATES, UNDONE_STATES, Direction, SagaState
 from orchestration.engine.conflicts import again_after_conflict
+from orchestration.engine.prepared import Statement
 
-_CLAIM = """
+CLAIM_OF_A_KNOWN_ROW = """
+    ON CONFLICT (saga_id, name, direction, generation) DO UPDATE
+       SET state = 'running', deliveries = step.deliveries + 1, token = step.token + 1,
+           unsure = step.unsure OR (%(external)s AND step.state IN ('running', 'unknown')),
+           lease_until = excluded.lease_until, task = excluded.task, task_id = excluded.task_id, due_at = NULL,
+           started_at = COALESCE(step.started_at, excluded.started_at)
+     WHERE step.state = 'pending'
+        OR (step.state IN ('waiting', 'unknown') AND (step.due_at IS NULL OR step.due_at <= statement_timestamp()))
+        OR (step.state = 'running' AND step.lease_until <= statement_timestamp())
+    RETURNING id, generation, token, attempts, deliveries, unsure
+"""
+"""Which rows may be claimed, and what a claim does to them: the same for a message, and for a worker that runs ahead."""
+
+_CLAIM = Statement(
+    "claim",
+    f"""
 WITH saga AS (
     SELECT id, definition, version, state, paused, epoch, business_key, reference, input, failure, trace_id, product_line
       FROM orchestration_saga WHERE id = %(saga)s FOR SHARE
 ), known AS (
-    SELECT name, direction, generation, state, result, late FROM orchestration_sagastep WHERE saga_id = %(saga)s
+    SELECT name, direction, generation, state, result, result_type, skip_rest, late
+      FROM orchestration_sagastep WHERE saga_id = %(saga)s
 ), claimed AS (
     INSERT INTO orchestration_sagastep AS step
            (saga_id, name, direction, generation, state, task, deliveries, token, lease_until, started_at, task_id)
@@ -36,23 +55,28 @@ WITH saga AS (
        AND NOT saga.paused AND saga.epoch = %(epoch)s
        AND (SELECT count(*) FROM known WHERE direction = %(direction)s AND name = ANY(%(after)s::text[])
                 AND state IN ('done', 'not_needed', 'skipped')) = cardinality(%(after)s::text[])
-    ON CONFLICT (saga_id, name, direction, generation) DO UPDATE
-       SET state = 'running', deliveries = step.deliveries + 1, token = step.token + 1,
-           unsure = step.unsure OR (%(external)s AND step.state IN ('running', 'unknown')),
-           lease_until = excluded.lease_until, task = excluded.task, task_id = excluded.task_id, due_at = NULL,
-           started_at = COALESCE(step.started_at, excluded.started_at)
-     WHERE step.state = 'pending'
-        OR (step.state IN ('waiting', 'unknown') AND (step.due_at IS NULL OR step.due_at <= statement_timestamp()))
-        OR (step.state = 'running' AND step.lease_until <= statement_timestamp())
-    RETURNING id, generation, token, attempts, deliveries, unsure
-)
-SELECT row_to_json(saga), (SELECT row_to_json(claimed) FROM claimed
-           WHERE %(external)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL),
-       (SELECT json_object_agg(name, result) FROM known WHERE direction = 'forward' AND state = 'done'
-           AND result IS NOT NULL),
-       (SELECT state FROM known WHERE name = %(name)s AND direction = %(direction)s ORDER BY generation DESC LIMIT 1)
+{CLAIM_OF_A_KNOWN_ROW})
+SELECT row_to_json(saga),
+       (SELECT row_to_json(claimed) FROM claimed
+         WHERE %(flushed)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL),
+       (SELECT json_agg(json_build_array(name, direction, state, result_type, skip_rest, late,
+                                         CASE WHEN direction = 'forward' AND state = 'done' THEN result END)
+                        ORDER BY generation) FROM known)
   FROM saga
-"""
+""",  # noqa: S608 - made of constants
+    saga="uuid",
+    name="text",
+    direction="text",
+    task="text",
+    task_id="text",
+    lease="float8",
+    external="bool",
+    flushed="bool",
+    states="text[]",
+    ended="text[]",
+    epoch="int",
+    after="text[]",
+)
 
 _CLAIM_UNSETTLED = """
 WITH saga AS (
@@ -108,8 +132,14 @@ class Delivery:
     saga: dict[str, Any]
     claim: Claim | None
     results: dict[str, Any]
-    known_state: str | None
-    """State of the step's row before this statement; None when there was none."""
+    """Of the forward steps and waits that are done, by name."""
+    rows: dict[tuple[str, str], Known]
+    """The newest row of each step, by name and direction, as they were before this statement."""
+
+    def known_state(self, step: str, direction: Direction) -> str | None:
+        """State of a step's row before this statement; None when there was none."""
+        row = self.rows.get((step, direction.value))
+        return row.state if row is not None else None
 
 
 @again_after_conflict
@@ -129,8 +159,8 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
     forward = message.direction is Direction.FORWARD
     states = FORWARD_STATES if forward else (SagaState.COMPENSATING,)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM,
+        _CLAIM.run(
+            cursor,
             {
                 "saga": message.saga_id,
                 "name": message.step,
@@ -139,6 +169,7 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
                 "task_id": message.task_id,
                 "lease": lease,
                 "external": external,
+                "flushed": external or engine_settings().FLUSH_LOCAL_STEPS,
                 "states": [state.value for state in states],
                 "ended": _ENDED,
                 "epoch": message.epoch,
@@ -148,11 +179,9 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
         row = cursor.fetchone()
     if row is None:
         return None
-    saga, claimed, results, known_state = (
-        json.loads(v) if isinstance(v, str) and i < 3 else v for i, v in enumerate(row)
-    )
-    claim = _claim(claimed) if claimed else None
-    return Delivery(saga=saga, claim=claim, results=results or {}, known_state=known_state)
+    saga, claimed, known = row
+    rows, results = _read(known or [])
+    return Delivery(saga, claim_of(claimed) if claimed else None, results, rows)
 
 
 @again_after_conflict
@@ -196,7 +225,18 @@ def renew_lease(claim: Claim, *, lease: float) -> bool:
         return bool(cursor.rowcount)
 
 
-def _claim(row: dict[str, Any]) -> Claim:
+def claim_of(row: dict[str, Any]) -> Claim:
+    """A claim as a statement returned it."""
     return Claim(
         row["id"], row["generation"], row["token"], row["attempts"], row["deliveries"], row["unsure"]
     )
+
+
+def _read(known: list[list[Any]]) -> tuple[dict[tuple[str, str], Known], dict[str, Any]]:
+    rows: dict[tuple[str, str], Known] = {}
+    results: dict[str, Any] = {}
+    for name, direction, state, result_type, skip_rest, late, result in known:  # the newest generation last
+        rows[name, direction] = Known(direction, state, result_type, skip_rest, late)
+        if result is not None:
+            results[name] = result
+    return rows, results

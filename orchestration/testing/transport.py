@@ -13,9 +13,10 @@ from orchestration.core.canvas import Call, Canvas, Stage
 from orchestration.core.states import Direction
 from orchestration.crash_points import reach
 from orchestration.engine.advance import advance
+from orchestration.engine.attempts import Verdict
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import participant_for
-from orchestration.engine.perform import Verdict, perform
+from orchestration.engine.perform import perform
 from orchestration.engine.probes import answer
 from orchestration.engine.settle import settle
 from orchestration.engine.transport import Address
@@ -164,7 +165,7 @@ class HandTransport:
             next_step=mail.next_step,
         )
         try:
-            verdict = perform(participant, message)
+            verdict = perform(participant, message).verdict
         except StepError:
             self.failed(mail)
             return

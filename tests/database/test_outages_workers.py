@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.db import Error as DatabaseError
 
+from orchestration.engine.attempts import Ahead
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import Participant
-from orchestration.engine.perform import Verdict, perform
+from orchestration.engine.perform import Performed, perform
 from orchestration.engine.sweep import Swept, sweep
 from orchestration.models import SagaStep
 from orchestration.testing import SagaRun
@@ -65,9 +66,9 @@ def test_a_saga_waits_for_the_database_and_goes_on_with_one_effect_and_one_attem
             in_vain.append(str(error))
             raise
 
-    def performed(participant: Participant, message: StepMessage) -> Verdict:
+    def performed(participant: Participant, message: StepMessage, ahead: Ahead | None) -> Performed:
         try:
-            return perform(participant, message)
+            return perform(participant, message, ahead)
         except DatabaseError:
             cannot_be_recorded.set()
             raise

@@ -10,6 +10,7 @@ from unittest import mock
 
 from orchestration.core import undoing
 from orchestration.engine import claims, perform, records
+from orchestration.engine.attempts import Verdict
 from orchestration.services import steering
 from tests.durability import schedules, switching_off, trip
 from tests.durability.world import World
@@ -87,8 +88,8 @@ ABLATIONS = [
         lambda: switching_off.sql(
             claims,
             "_CLAIM",
-            claims._CLAIM[
-                claims._CLAIM.index("AND (SELECT count(*) FROM known") : claims._CLAIM.index(
+            claims._CLAIM.sql[
+                claims._CLAIM.sql.index("AND (SELECT count(*) FROM known") : claims._CLAIM.sql.index(
                     "    ON CONFLICT"
                 )
             ],
@@ -129,7 +130,7 @@ ABLATIONS = [
     ),
     Ablation(
         "a duplicate does not carry on",
-        lambda: switching_off.answers(perform, "_refused", perform.Verdict.CARRY_ON),
+        lambda: switching_off.answers(perform, "_refused", Verdict.CARRY_ON),
         schedules.every_message_twice,
         "messages multiply",
     ),

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 from django.db import connection
 
 from orchestration.core.states import FORWARD_STATES, SagaState
-from orchestration.engine import claims, contexts, failures, history, outbox, perform, records, settle
+from orchestration.engine import attempts, claims, contexts, failures, history, outbox, records, settle
+from orchestration.engine.prepared import Statement
 from orchestration.engine.transport import transport
 from orchestration.models import InboxMessage
 
@@ -22,9 +24,15 @@ from orchestration.models import InboxMessage
 @contextmanager
 def sql(module: Any, name: str, old: str, new: str = "") -> Iterator[None]:
     """Replace a piece of a statement."""
-    text = getattr(module, name)
+    found = getattr(module, name)
+    text = found.sql if isinstance(found, Statement) else found
     assert old in text, f"{module.__name__}.{name} no longer says {old!r}"
-    with mock.patch.object(module, name, text.replace(old, new)):
+    changed = text.replace(old, new)
+    if isinstance(found, Statement):
+        types = {parameter: kind for parameter, kind in found.types.items() if f"%({parameter})s" in changed}
+        # Under a name of its own: the connection goes on having the whole one prepared.
+        changed = Statement(f"ablated_{uuid4().hex}", changed, **types)
+    with mock.patch.object(module, name, changed):
         yield
 
 
@@ -57,7 +65,7 @@ def constraint_dropped(table: str, name: str) -> Iterator[None]:
 
 
 def step_rows_not_unique() -> AbstractContextManager[Any]:
-    claim = claims._CLAIM
+    claim = claims._CLAIM.sql
     start, end = claim.index("    ON CONFLICT"), claim.index("    RETURNING id, generation")
     return all_of(
         constraint_dropped("orchestration_sagastep", "step_once"), sql(claims, "_CLAIM", claim[start:end])
@@ -86,7 +94,7 @@ def tokens_not_compared() -> AbstractContextManager[Any]:
     record_failure = failures.record_failure
     return all_of(
         sql(records, "_RECORD", "AND step.token = %(token)s"),
-        mock.patch.object(perform, "record_failure", without_token),
+        mock.patch.object(attempts, "record_failure", without_token),
     )
 
 

@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from orchestration.core.states import Direction
+from orchestration.engine.attempts import Verdict
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.contexts import context_for
 from orchestration.engine.late import keep_late_result
-from orchestration.engine.perform import Verdict, perform
+from orchestration.engine.perform import perform
 from orchestration.engine.transport import use_transport
 from orchestration.models import SagaStep
 from orchestration.services import cancel_saga
@@ -81,7 +82,7 @@ def test_a_local_step_overtaken_by_undo_leaves_neither_effect_nor_record() -> No
     def deliver() -> None:
         try:
             with use_transport(run.transport):
-                verdicts.append(perform(participant, message(run, "register")))
+                verdicts.append(perform(participant, message(run, "register")).verdict)
         finally:
             connection.close()
 
@@ -169,8 +170,8 @@ def test_a_redelivery_of_a_recorded_step_carries_on_only_while_the_next_is_uncla
     again = StepMessage(
         run.id, "sample.register", Direction.FORWARD, 1, (), "t", redelivered=True, next_step="sample.charge"
     )
-    assert perform(sample.do_register, again) is Verdict.CARRY_ON
+    assert perform(sample.do_register, again).verdict is Verdict.CARRY_ON
     assert claim(run, "charge").claim is not None
-    assert perform(sample.do_register, again) is Verdict.STOP
-    assert perform(sample.do_register, message(run, "register")) is Verdict.STOP
+    assert perform(sample.do_register, again).verdict is Verdict.STOP
+    assert perform(sample.do_register, message(run, "register")).verdict is Verdict.STOP
     assert effects(run.id) == ["register"]

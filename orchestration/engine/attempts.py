@@ -1,0 +1,311 @@
+"""One attempt at a claimed step: act, record, and with the record end the saga or claim the next step.
+
+Local: effect and record share one transaction. External: no transaction is open during the call, its result is
+recorded under the fencing token, and an earlier attempt of unknown outcome is looked up before it is repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from pydantic import ValidationError
+
+from orchestration.conf import engine_settings
+from orchestration.core.binding import build_command
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.foresight import Ends, Follows, Foreseen, Known, Unclear, foresee
+from orchestration.core.outcome import NOT_NEEDED, NotNeeded
+from orchestration.core.references import Message, StepReference
+from orchestration.core.states import Direction, StepState
+from orchestration.crash_points import reach
+from orchestration.engine.claims import Claim, Delivery, StepMessage
+from orchestration.engine.conflicts import again_after_conflict
+from orchestration.engine.contexts import context_for
+from orchestration.engine.failures import Failed, record_failure
+from orchestration.engine.incidents import resolve_incidents
+from orchestration.engine.late import keep_late_result
+from orchestration.engine.leases import renewed
+from orchestration.engine.participants import Participant, participant_for
+from orchestration.engine.records import Ending, NextClaim, NotRecorded, Recorded, record_ending
+from orchestration.engine.release import release_claim
+from orchestration.engine.transport import knock
+from orchestration.errors import SkipRest, StepRejected
+from orchestration.models import Saga, SagaStep
+
+
+class Verdict(Enum):
+    """What a delivery does with the links behind it."""
+
+    CARRY_ON = "carry_on"
+    """It recorded the step: the chain goes on."""
+    STOP = "stop"
+    """Refused, parked or superseded: somebody else carries on, or the heartbeat will."""
+    ENDED = "ended"
+    """The saga has ended with it: there is nothing to carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How far a worker may go on by itself."""
+
+    queues: frozenset[str]
+    """Which it serves: only steps of these are its own to do."""
+    until: float
+    """Moment of `time.monotonic` after which it begins no other step."""
+    task_ids: Callable[[], str]
+    """Gives the next step a task id."""
+
+    def may_do(self, reference: StepReference) -> bool:
+        """Whether a step is this worker's to do, now."""
+        return (
+            reference.queue in self.queues
+            and participant_for(reference.task) is not None
+            and time.monotonic() < self.until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The step behind an attempt, claimed with its record."""
+
+    participant: Participant
+    message: StepMessage
+    delivery: Delivery
+    claim: Claim
+
+
+def lease_of(reference: StepReference) -> float:
+    """Seconds for which a claim of a step holds: of a local one its whole timeout, because nobody renews it."""
+    lease = engine_settings().LEASE_SECONDS
+    return lease if reference.is_external else max(lease, reference.timeout)
+
+
+class Attempt:
+    """One claimed step, about to be done."""
+
+    def __init__(
+        self,
+        participant: Participant,
+        message: StepMessage,
+        delivery: Delivery,
+        claim: Claim,
+        definition: SagaDefinition,
+        ahead: Ahead | None,
+    ) -> None:
+        self.participant, self.message, self.claim, self.definition = participant, message, claim, definition
+        self.delivery, self.ahead = delivery, ahead
+        self.context = context_for(message, delivery.saga, claim)
+        self.command: Message | None = None
+        self.following: Following | None = None
+        """After `run`: the step it has claimed with its record, if it has."""
+
+    def run(self) -> Verdict:
+        """Act and record.
+
+        Raises:
+            StepError: the step is given up, and that is recorded.
+        """
+        external = self.participant.reference.is_external
+        try:
+            step = self.definition.steps[self.message.step]
+            takes = self.participant.reference.takes
+            self.command = build_command(
+                self.definition, step, takes, self.delivery.saga["input"], self.delivery.results
+            )
+        except ValidationError as error:
+            # No retry can mend a command that cannot be built.
+            return self._failed(
+                StepRejected(
+                    f"the command for {self.message.step} cannot be built: {error}", code="bad_command"
+                )
+            )
+        try:
+            return self._external(self.command) if external else self._local(self.command)
+        except NotRecorded:
+            return self._superseded()
+        except DatabaseError as error:
+            return self._database_failed(error)
+        except Exception as error:  # every other error of a step is data for its policy
+            return self._failed(error)
+
+    @again_after_conflict
+    def _local(self, command: Message) -> Verdict:
+        with transaction.atomic():
+            self._allow_its_time()
+            skip_rest = False
+            try:
+                result = self.participant.perform_action(command, self.context)
+            except SkipRest:
+                result, skip_rest = None, True
+            self._reach_effect()
+            verdict = self._record(command, result, strict=True, skip_rest=skip_rest)
+            self._reach("K9")
+        self._reach("K9", committed=True)
+        return verdict
+
+    def _allow_its_time(self) -> None:
+        """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
+        timeout = self.participant.reference.timeout
+        if timeout > engine_settings().LEASE_SECONDS:  # no statement more for a step of ordinary length
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = %s", [f"{timeout:.0f}s"])
+
+    def _external(self, command: Message) -> Verdict:
+        skip_rest = False
+        with renewed(self.claim, self.participant.reference.timeout):
+            result: Message | NotNeeded | None = None
+            if self.claim.unsure and self.participant.find is not None:
+                result = self.participant.find(command, self.context)
+            if result is None:
+                try:
+                    result = self.participant.perform_action(command, self.context)
+                except SkipRest:
+                    skip_rest = True
+        self._reach_effect()
+        try:
+            verdict = self._record_external(command, result, skip_rest)
+        except NotRecorded:
+            keep_late_result(self.message, self.claim, self.participant, command, result, self.context)
+            return Verdict.STOP
+        self._reach("K9", committed=True)
+        return verdict
+
+    @again_after_conflict
+    def _record_external(
+        self, command: Message, result: Message | NotNeeded | None, skip_rest: bool
+    ) -> Verdict:
+        with transaction.atomic():
+            if self.participant.save is not None and isinstance(result, Message):
+                self.participant.save(command, result, self.context)
+            verdict = self._record(command, result, strict=False, skip_rest=skip_rest)
+            self._reach("K9")
+        return verdict
+
+    def _reach(self, point: str, *, committed: bool = False) -> None:
+        reach(
+            point,
+            about=[self.message.saga_id],
+            direction=self.message.direction,
+            step=self.message.step,
+            committed=committed,
+        )
+
+    def _reach_effect(self) -> None:
+        self._reach("K14" if self.message.direction is Direction.UNDO else "K8")
+
+    def _record(
+        self, command: Message, result: Message | NotNeeded | None, *, strict: bool, skip_rest: bool
+    ) -> Verdict:
+        needed = result is not NOT_NEEDED
+        message = result if isinstance(result, Message) else None
+        self.participant.check_result(message)
+        step = self.definition.steps[self.message.step]
+        ending = Ending(
+            name=self.message.step,
+            direction=self.message.direction,
+            state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
+            input=command.model_dump(mode="json"),
+            result=message.model_dump(mode="json") if message is not None else None,
+            result_type=type(message).__name__ if message is not None else None,
+            milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
+            skip_rest=skip_rest,
+        )
+        rows, foreseen = self._look_ahead(ending)
+        then = self._next(foreseen)
+        recorded = record_ending(
+            self.message.saga_id,
+            self.message.epoch,
+            self.claim,
+            ending,
+            strict=strict,
+            resend_after=engine_settings().RESEND_AFTER_SECONDS,
+            ends=isinstance(foreseen, Ends),
+            then=then,
+        )
+        if self.claim.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS:
+            saga = Saga(id=self.message.saga_id)
+            resolve_incidents(
+                saga,
+                step=self.message.step,
+                kind="step_struggles",
+                by="engine",
+                resolution="It worked at last.",
+            )
+        self.following = self._follow(rows, ending, then, recorded)
+        if recorded.ended:
+            return Verdict.ENDED
+        return Verdict.CARRY_ON if recorded.carries and not skip_rest else Verdict.STOP
+
+    def _look_ahead(self, ending: Ending) -> tuple[dict[tuple[str, str], Known], Foreseen]:
+        """The rows as they will be with this one recorded, and what follows then."""
+        own = Known(ending.direction.value, ending.state, ending.result_type, ending.skip_rest)
+        rows = {**self.delivery.rows, (ending.name, ending.direction.value): own}
+        forward = ending.direction is Direction.FORWARD
+        return rows, foresee(self.definition, rows) if forward else Unclear()
+
+    def _next(self, foreseen: Foreseen) -> NextClaim | None:
+        """What this worker goes straight on with: the only step that follows, or the first of several that it can do quickly."""
+        if self.ahead is None or not isinstance(foreseen, Follows):
+            return None
+        references = [self.definition.reference(step, Direction.FORWARD.value) for step in foreseen.steps]
+        if len(references) > 1 and any(reference.is_external for reference in references):
+            return None  # they wait for somebody else, and do that better at the same time
+        if not all(self.ahead.may_do(reference) for reference in references):
+            return None
+        first = references[0]
+        return NextClaim(
+            foreseen.steps[0], first.task, self.ahead.task_ids(), first.is_external, lease_of(first)
+        )
+
+    def _follow(
+        self,
+        rows: dict[tuple[str, str], Known],
+        ending: Ending,
+        then: NextClaim | None,
+        recorded: Recorded,
+    ) -> Following | None:
+        participant = participant_for(then.task) if then is not None else None
+        if then is None or recorded.claim is None or participant is None:
+            return None
+        results = self.delivery.results
+        if ending.result is not None:
+            results = {**results, ending.name: ending.result}
+        return Following(
+            participant,
+            replace(
+                self.message, step=then.step, after=(ending.name,), task_id=then.task_id, redelivered=False
+            ),
+            replace(self.delivery, claim=recorded.claim, results=results, rows=rows),
+            recorded.claim,
+        )
+
+    def _superseded(self) -> Verdict:
+        """A local step whose effect was called off: undo has begun, or a person has changed the course."""
+        release_claim(self.claim)
+        knock(self.message.saga_id)  # undo may be waiting for exactly this step
+        return Verdict.STOP
+
+    def _database_failed(self, error: Exception) -> Verdict:
+        """After an error of the database, perhaps during commit: only the row knows whether it happened."""
+        if not connection.in_atomic_block:
+            connection.close()
+        row = SagaStep.objects.get(id=self.claim.row_id)
+        if row.token == self.claim.token and row.state in (StepState.DONE.value, StepState.NOT_NEEDED.value):
+            return Verdict.CARRY_ON  # and what was claimed with it is claimed
+        self.following = None
+        return self._failed(error)
+
+    def _failed(self, error: Exception) -> Verdict:
+        external = self.participant.reference.is_external
+        given = self.command.model_dump(mode="json") if self.command is not None else None
+        decided: Failed | None = record_failure(
+            self.message, self.claim, self.definition, error, external=external, input=given
+        )
+        if decided is not None and decided.final:
+            raise decided.error from error
+        return Verdict.STOP

@@ -1,0 +1,87 @@
+"""Running ahead within a Celery task: how far this worker may go, and how what it did shows in Flower."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from celery import Task
+
+from orchestration.conf import engine_settings
+from orchestration.engine.attempts import Ahead
+from orchestration.engine.celery_canvas import BROKER_ERRORS
+from orchestration.engine.perform import RanAhead
+
+logger = logging.getLogger(__name__)
+
+
+def ahead_of(task: Task[..., Any]) -> Ahead | None:
+    """How far the worker that runs a task may go on by itself; None when it is to wait for messages.
+
+    Within a chord it waits: a branch that went past its end would never be counted.
+    """
+    seconds = engine_settings().RUN_AHEAD_SECONDS
+    request: Any = task.request
+    if seconds <= 0 or request.chord is not None or request.group is not None or not request.id:
+        return None
+    numbers = itertools.count(2)
+    # With the task's own id in front: whoever ends the leases of a task that was cut short finds these steps by it.
+    return Ahead(
+        frozenset(task.app.amqp.queues.consume_from),
+        time.monotonic() + seconds,
+        lambda: f"{request.id}.{next(numbers)}",
+    )
+
+
+def show(task: Task[..., Any], steps: Iterable[RanAhead], about: Mapping[str, str]) -> None:
+    """Tell whoever watches tasks of the steps that had no message, each as the task it would have been. One message for all."""
+    request: Any = task.request
+    if not task.app.conf.worker_send_task_events:
+        return
+    try:
+        with task.app.amqp.producer_pool.acquire(block=True) as producer:
+            dispatcher = task.app.events.Dispatcher(
+                producer.connection,
+                request.hostname,
+                channel=producer.channel,
+                buffer_while_offline=False,
+                buffer_group=frozenset({"task"}),
+                buffer_limit=10_000,
+            )
+            for kind, fields in _events(request, steps, about):
+                dispatcher.send(kind, **fields)
+            dispatcher.flush(errors=False)
+    except BROKER_ERRORS:
+        logger.warning("steps done ahead are not shown: the broker is away")  # and nothing else depends on it
+
+
+def _events(
+    request: Any, steps: Iterable[RanAhead], about: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for step in steps:
+        named = {name: value for name, value in about.items() if value}
+        began, ended = {"uuid": step.task_id, "timestamp": step.began}, step.began + step.seconds
+        yield (
+            "task-received",
+            {
+                **began,
+                "name": step.task,
+                "args": "()",
+                "kwargs": repr({"step": step.step, **named}),
+                "root_id": request.root_id,
+                "parent_id": request.id,
+                "retries": 0,
+                "eta": None,
+                "expires": None,
+            },
+        )
+        yield "task-started", began
+        if step.error is None:
+            told: dict[str, Any] = {"result": "'done'", "runtime": step.seconds}
+            yield "task-succeeded", {"uuid": step.task_id, "timestamp": ended, **told}
+        else:
+            told = {"exception": repr(step.error), "traceback": ""}
+            yield "task-failed", {"uuid": step.task_id, "timestamp": ended, **told}
