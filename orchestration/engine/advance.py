@@ -33,6 +33,7 @@ from orchestration.core.plan import plan
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.crash_points import reach
 from orchestration.engine.conflicts import again_after_conflict
+from orchestration.engine.dispatch import is_undispatched
 from orchestration.engine.due import make_due, perhaps_under_way, take_back
 from orchestration.engine.failures import begin_undo
 from orchestration.engine.history import move, note
@@ -48,6 +49,9 @@ from orchestration.models import Incident, Saga, SagaStep
 
 LOOK_AGAIN = timedelta(seconds=60)
 """When a saga whose message may still lie in a queue is looked at even though no probe has been answered."""
+
+_RELAYED_BY = timedelta(seconds=10)
+"""When a saga is looked at again whose first message still lies in the outbox."""
 
 
 def advance(saga_id: UUID, *, rescue: bool = False) -> None:
@@ -101,6 +105,9 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
             open_incident(saga, "unknown_definition", message=str(error))
             Saga.objects.filter(id=saga_id).update(wake_at=Now() + timedelta(minutes=1))
             return None
+        if rescue and is_undispatched(saga):
+            Saga.objects.filter(id=saga_id).update(wake_at=Now() + _RELAYED_BY)
+            return None  # nothing is lost: the relays send it as soon as the broker takes it
         if rescue:
             resolve_incidents(
                 saga, kind="unknown_definition", by="engine", resolution="The definition is known again."
@@ -151,7 +158,9 @@ class _Round:
 
     def _awaited(self, canvases: tuple[Canvas, ...]) -> dict[tuple[str, Direction], datetime]:
         """Steps that would be sent again although their message may still lie in its queue, and when to look again."""
-        unproven = perhaps_under_way(self._newest_rows(), self.definition, canvases, rescue=self.rescue)
+        unproven = perhaps_under_way(
+            self.saga, self._newest_rows(), self.definition, canvases, rescue=self.rescue
+        )
         self.silent_queues = set(unproven.values())
         return dict.fromkeys(unproven, self.now + LOOK_AGAIN)
 

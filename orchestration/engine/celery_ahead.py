@@ -61,9 +61,13 @@ def show(task: Task[..., Any], steps: Iterable[RanAhead], about: Mapping[str, st
 def _events(
     request: Any, steps: Iterable[RanAhead], about: Mapping[str, str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    past = time.time() - time.monotonic()
     for step in steps:
         named = {name: value for name, value in about.items() if value}
-        began, ended = {"uuid": step.task_id, "timestamp": step.began}, step.began + step.seconds
+        began, ended = (
+            {"uuid": step.task_id, "timestamp": past + step.began},
+            past + step.began + step.seconds,
+        )
         yield (
             "task-received",
             {

@@ -11,8 +11,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
+from orchestration.core.states import Direction
 from orchestration.crash_points import reach
 from orchestration.engine.advance import advance
+from orchestration.engine.dispatch import First, first_of
 from orchestration.engine.transport import transport
 from orchestration.errors import SagaNotFound, SendFailed
 from orchestration.models import OutboxMessage
@@ -35,21 +37,16 @@ def drain(only: Q | None = None) -> int:
     Raises:
         SendFailed: the broker took no message, or no more; what it had taken before is marked as sent.
     """
-    with transaction.atomic():
-        free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
-        batch = list(
-            OutboxMessage.objects.select_for_update(skip_locked=True)
-            .filter(free, only or Q(), sent_at=None)
-            .order_by("id")[: engine_settings().SWEEP_BATCH]
-        )
-        OutboxMessage.objects.filter(id__in=[m.id for m in batch]).update(claimed_until=Now() + CLAIM_FOR)
-    if batch:
-        reach("K3", about=_subjects(batch))
+    batch = _claim(only)
+    if not batch:
+        return 0
+    reach("K3", about=_subjects(batch))
+    first = first_of(message.saga_id for message in batch if message.saga_id is not None)
     sent: list[int] = []
     refused: SendFailed | None = None
     for number, message in enumerate(batch):
         try:
-            _send(message)
+            _send(message, first.get(message.saga_id) if message.saga_id else None)
         except SendFailed as error:
             refused = error
             _put_off(message, str(error))
@@ -81,6 +78,20 @@ def drain(only: Q | None = None) -> int:
     return len(sent)
 
 
+def _claim(only: Q | None) -> list[OutboxMessage]:
+    with transaction.atomic():
+        free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
+        batch = list(
+            OutboxMessage.objects.select_for_update(skip_locked=True)
+            .filter(free, only or Q(), sent_at=None)
+            .order_by("id")[: engine_settings().SWEEP_BATCH]
+        )
+        if batch:
+            ids = [message.id for message in batch]
+            OutboxMessage.objects.filter(id__in=ids).update(claimed_until=Now() + CLAIM_FOR)
+    return batch
+
+
 def _put_off(message: OutboxMessage, told: str) -> None:
     """Count a failure to send; the next try comes after 1, 2, 4 … seconds."""
     delay = min(timedelta(seconds=2 ** min(message.send_failures, 10)), LONGEST_WAIT)
@@ -94,9 +105,14 @@ def _subjects(batch: list[OutboxMessage]) -> list[object]:
     return [message.saga_id or message.payload.get("key") for message in batch]
 
 
-def _send(message: OutboxMessage) -> None:
+def _send(message: OutboxMessage, first: First | None) -> None:
     if message.kind == "event":
         transport().send_event(message.payload)
+        return
+    if first is not None:
+        reach("K12", about=[first.address.saga_id], direction=Direction.FORWARD)
+        for canvas in first.canvases:
+            transport().send_canvas(first.address, canvas)
         return
     try:
         advance(message.saga_id or UUID(int=0))  # the database demands one of a dispatch

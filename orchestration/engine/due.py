@@ -18,7 +18,7 @@ Rows = Mapping[Key, SagaStep]
 
 
 def perhaps_under_way(
-    rows: Rows, definition: SagaDefinition, canvases: tuple[Canvas, ...], *, rescue: bool
+    saga: Saga, rows: Rows, definition: SagaDefinition, canvases: tuple[Canvas, ...], *, rescue: bool
 ) -> dict[Key, str]:
     """Steps at the head of these canvases whose earlier message may still lie in its queue, each with that queue.
 
@@ -30,7 +30,7 @@ def perhaps_under_way(
         row = rows.get((call.step, call.direction))
         if row is not None and row.state == StepState.PENDING.value and row.sent_at is not None:
             sent[call.step, call.direction] = row.sent_at
-        elif row is None and rescue and (moment := _chained_at(rows, call.direction)) is not None:
+        elif row is None and rescue and (moment := _chained_at(saga, rows, call.direction)) is not None:
             sent[call.step, call.direction] = moment
     if not sent:
         return {}
@@ -94,7 +94,7 @@ def _begin(
     now: datetime,
 ) -> bool:
     """A first row. Its message was lost if it should have come as the next link of a canvas."""
-    lost = rescue and _chained_at(rows, call.direction) is not None
+    lost = rescue and _chained_at(saga, rows, call.direction) is not None
     if lost:
         note(saga, "sent_again", step=call.step, direction=call.direction.value)
     SagaStep.objects.create(
@@ -139,7 +139,9 @@ def _heads(canvases: tuple[Canvas, ...]) -> list[Call]:
     return [call for canvas in canvases for call in heads(canvas)]
 
 
-def _chained_at(rows: Rows, direction: Direction) -> datetime | None:
-    """When a message without a row may have been sent: as the next link, when the newest step of its direction ended."""
+def _chained_at(saga: Saga, rows: Rows, direction: Direction) -> datetime | None:
+    """When a message without a row may have been sent: by a relay, as the saga's first; or as the next link of a canvas."""
+    if not rows and direction is Direction.FORWARD:
+        return saga.created_at
     ended = [row.ended_at for (_, way), row in rows.items() if way is direction and row.task and row.ended_at]
     return max(ended, default=None)

@@ -24,5 +24,10 @@ def put(kind: str, *, saga_id: UUID | None = None, payload: dict[str, Any] | Non
     if not connection.in_atomic_block:
         raise OutboxOutsideTransaction("open transaction.atomic() around the change and its message")
     message = OutboxMessage.objects.create(kind=kind, saga_id=saga_id, payload=payload or {})
-    transaction.on_commit(relay.wake, robust=True)
+    wake_after_commit()
     return message
+
+
+def wake_after_commit() -> None:
+    """Wake the relay of this process once the caller's transaction has committed."""
+    transaction.on_commit(relay.wake, robust=True)

@@ -27,7 +27,7 @@ class RanAhead:
     task_id: str
     step: str
     began: float
-    """Moment, seconds since 1970."""
+    """Moment of `time.monotonic`."""
     seconds: float
     error: StepError | None
     """Why it was given up, if it was."""
@@ -89,7 +89,7 @@ def _try(attempt: Attempt) -> Verdict:
 
 def _try_ahead(attempt: Attempt, performed: Performed) -> Verdict:
     """Like a message of its own: a failure is this step's, and not that of the step whose message has led here."""
-    began, clock, error = time.time(), time.monotonic(), None
+    began, error = time.monotonic(), None
     try:
         verdict = _try(attempt)
     except StepError as given_up:
@@ -102,7 +102,7 @@ def _try_ahead(attempt: Attempt, performed: Performed) -> Verdict:
             attempt.message.task_id,
             attempt.message.step,
             began,
-            time.monotonic() - clock,
+            time.monotonic() - began,
             error,
         )
     )

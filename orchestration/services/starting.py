@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from django.db import IntegrityError, connection, transaction
-from django.db.models.functions import Now
+from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
 from orchestration.core.references import Message
-from orchestration.core.states import SagaState
 from orchestration.crash_points import reach
 from orchestration.engine import outbox
+from orchestration.engine.beginning import begin
 from orchestration.engine.reading import database_now
 from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction
-from orchestration.models import Saga, SagaEvent
+from orchestration.models import Saga
 
 
 def start_saga(
@@ -57,37 +55,26 @@ def start_saga(
             f"{definition} is started with {definition.input.__name__}, not {type(input).__name__}"
         )
     data = input.model_dump(mode="json")
-    try:
-        with transaction.atomic():
-            saga = Saga.objects.create(
-                definition=definition.name,
-                version=definition.version,
-                fingerprint=definition.fingerprint,
-                business_key=business_key,
-                reference=reference,
-                input=data,
-                product_line=product_line,
-                partition_key=partition_key,
-                trace_id=uuid4().hex,
-                deadline=database_now() + timedelta(seconds=definition.deadline)
-                if definition.deadline
-                else None,
-                wake_at=Now() + timedelta(seconds=5),
-                last_seq=1,
-            )
-    except IntegrityError:
-        return _already_started(definition, business_key, data)
-    SagaEvent.objects.create(
-        saga=saga,
-        seq=1,
-        kind="started",
-        after=SagaState.ACCEPTED.value,
-        who="engine",
-        data={"definition": str(definition)},
+    saga = begin(
+        Saga(
+            definition=definition.name,
+            version=definition.version,
+            fingerprint=definition.fingerprint,
+            business_key=business_key,
+            reference=reference,
+            input=data,
+            product_line=product_line,
+            partition_key=partition_key,
+            trace_id=uuid4().hex,
+            last_seq=1,
+        ),
+        deadline=definition.deadline,
     )
+    if saga is None:
+        return _already_started(definition, business_key, data)
     names = (saga.reference, saga.id, saga.business_key)
     transaction.on_commit(partial(reach, "K2", about=names))
-    outbox.put("dispatch", saga_id=saga.id)
+    outbox.wake_after_commit()
     reach("K1", about=names)
     return saga
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -13,7 +13,7 @@ from django.db.models import F
 from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState, StepState
 from orchestration.engine.drain import drain
 from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.transport import Address, use_transport
 from orchestration.errors import (
     BusinessKeyTaken,
     OutboxOutsideTransaction,
@@ -21,9 +21,10 @@ from orchestration.errors import (
     SendFailed,
     TransitionRefused,
 )
-from orchestration.models import InboxMessage, OutboxMessage, Saga, SagaStep
+from orchestration.models import InboxMessage, OutboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.services import publish_event, start_saga
 from orchestration.testing import SagaRun
+from orchestration.testing.transport import HandTransport
 from tests.orchestration import sample
 from tests.orchestration.deliveries import claim
 from tests.orchestration.sample import TripInput, effects, provider, trip
@@ -169,12 +170,13 @@ def test_a_message_that_cannot_be_sent_does_not_hold_back_those_behind_it(
 ) -> None:
     first, second = SagaRun(trip, INPUT), SagaRun(trip, INPUT)
 
-    def advance(saga_id: UUID) -> None:
-        if saga_id == first.id:
-            raise ZeroDivisionError
+    class Choosy(HandTransport):
+        def send_canvas(self, address: Address, canvas: Any) -> None:
+            if address.saga_id == first.id:
+                raise ZeroDivisionError
 
-    monkeypatch.setattr("orchestration.engine.drain.advance", advance)
-    assert drain() == 1
+    with use_transport(Choosy()):
+        assert drain() == 1
     assert set(OutboxMessage.objects.filter(sent_at=None).values_list("saga_id", flat=True)) == {first.id}
     assert OutboxMessage.objects.get(saga_id=second.id).sent_at is not None
 
@@ -247,6 +249,10 @@ def test_a_message_whose_sending_outlasts_its_claim_is_not_marked_as_sent(
     """Its sender hangs at a broker that swallows everything; the next one finds its steps sent a moment ago."""
     run = SagaRun(trip, INPUT)
     mine = OutboxMessage.objects.filter(saga_id=run.id)
+    Saga.objects.filter(id=run.id).update(
+        last_seq=F("last_seq") + 1
+    )  # it has a past, and is planned under its lock
+    SagaEvent.objects.create(saga_id=run.id, seq=2, kind="unpaused")
     hung: list[int] = []
 
     def hang(address: Any, canvas: Any) -> None:
