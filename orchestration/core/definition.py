@@ -30,6 +30,9 @@ class SagaDefinition:
     """Seconds from the start after which the saga is undone, unless its pivot has begun."""
     undo_policy: UndoPolicy
     """Whether the other undos go on when one of them fails for good."""
+    run_ahead: float | None = None
+    """Seconds for which a worker goes on by itself; None: as the setting says. How it is carried is no part of what it is, so the
+    fingerprint does not know it."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

@@ -108,6 +108,7 @@ def saga(
     after_undo: Node | None = None,
     deadline: float | None = None,
     undo_policy: UndoPolicy = "go_on",
+    run_ahead: float | None = None,
 ) -> SagaDefinition:
     """Define a saga and make it known to this process.
 
@@ -119,6 +120,8 @@ def saga(
         after_undo: what runs when everything is undone, before the saga ends.
         deadline: seconds from the start after which it is undone, unless its pivot has begun.
         undo_policy: `go_on` undoes the others when one undo fails for good; `stop` waits for a person.
+        run_ahead: seconds for which a worker that has recorded a step goes straight on with the next one that is its own to do;
+            0: each step comes by message. By default as the setting `RUN_AHEAD_SECONDS` says.
 
     Returns:
         The definition. Its faults are reported by `manage.py check`, not here, so that all are seen at once.
@@ -131,6 +134,7 @@ def saga(
         after_undo=after_undo,
         deadline=deadline,
         undo_policy=undo_policy,
+        run_ahead=run_ahead,
     )
     registry.register(definition)
     return definition

@@ -51,21 +51,24 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """How far a worker may go on by itself."""
+    """What a worker may go on with by itself."""
 
     queues: frozenset[str]
     """Which it serves: only steps of these are its own to do."""
-    until: float
-    """Moment of `time.monotonic` after which it begins no other step."""
+    began: float
+    """Moment of `time.monotonic` from which the time it may take is counted."""
     task_ids: Callable[[], str]
     """Gives the next step a task id."""
 
-    def may_do(self, reference: StepReference) -> bool:
+    def may_do(self, reference: StepReference, definition: SagaDefinition) -> bool:
         """Whether a step is this worker's to do, now."""
+        seconds = (
+            engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
+        )
         return (
-            reference.queue in self.queues
+            time.monotonic() < self.began + seconds
+            and reference.queue in self.queues
             and participant_for(reference.task) is not None
-            and time.monotonic() < self.until
         )
 
 
@@ -255,7 +258,7 @@ class Attempt:
         references = [self.definition.reference(step, Direction.FORWARD.value) for step in foreseen.steps]
         if len(references) > 1 and any(reference.is_external for reference in references):
             return None  # they wait for somebody else, and do that better at the same time
-        if not all(self.ahead.may_do(reference) for reference in references):
+        if not all(self.ahead.may_do(reference, self.definition) for reference in references):
             return None
         first = references[0]
         return NextClaim(

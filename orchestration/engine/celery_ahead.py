@@ -10,7 +10,6 @@ from typing import Any
 
 from celery import Task
 
-from orchestration.conf import engine_settings
 from orchestration.engine.attempts import Ahead
 from orchestration.engine.celery_canvas import BROKER_ERRORS
 from orchestration.engine.perform import RanAhead
@@ -19,19 +18,18 @@ logger = logging.getLogger(__name__)
 
 
 def ahead_of(task: Task[..., Any]) -> Ahead | None:
-    """How far the worker that runs a task may go on by itself; None when it is to wait for messages.
+    """What the worker that runs a task may go on with by itself; None when it is to wait for messages.
 
     Within a chord it waits: a branch that went past its end would never be counted.
     """
-    seconds = engine_settings().RUN_AHEAD_SECONDS
     request: Any = task.request
-    if seconds <= 0 or request.chord is not None or request.group is not None or not request.id:
+    if request.chord is not None or request.group is not None or not request.id:
         return None
     numbers = itertools.count(2)
-    # With the task's own id in front: whoever ends the leases of a task that was cut short finds these steps by it.
     return Ahead(
         frozenset(task.app.amqp.queues.consume_from),
-        time.monotonic() + seconds,
+        time.monotonic(),
+        # With the task's own id in front: whoever ends the leases of a task that was cut short finds these steps by it.
         lambda: f"{request.id}.{next(numbers)}",
     )
 

@@ -14,7 +14,7 @@ from orchestration.models import Saga, SagaStep
 
 _END_LEASES = """
 UPDATE orchestration_sagastep SET lease_until = statement_timestamp(), deliveries = deliveries - 1
- WHERE task_id = ANY(%s) AND state = 'running' AND lease_until > statement_timestamp()
+ WHERE split_part(task_id, '.', 1) = ANY(%s) AND state = 'running' AND lease_until > statement_timestamp()
 RETURNING saga_id
 """
 
