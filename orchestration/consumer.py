@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 5.0
 """A writer with nothing to do closes its connection after so long, and its thread ends."""
+TELL_EVERY = 0.2
+"""Seconds between two messages to Flower, at work."""
 RETRY_SECONDS = 1.0
 """Pause while the database is away; the message stays with the broker, unacknowledged."""
 
@@ -41,6 +43,9 @@ class CarefulConsumer(Consumer):
 
     connection_errors: tuple[type[BaseException], ...]
     channel_errors: tuple[type[BaseException], ...]
+    hub: Any
+    _flush_events: Callable[[], None]
+    _telling = False
     _cancelled: frozenset[str] = frozenset()
     """Ids of the tasks that were being run when this worker was told to go, and were not waited for any longer."""
 
@@ -64,6 +69,16 @@ class CarefulConsumer(Consumer):
                 return self._set_aside(message, "malformed", type(error).__name__)
 
         return on_task_received
+
+    def on_send_event_buffered(self) -> None:  # type: ignore[override]  # declared so, and called for nothing
+        """Send what there is to tell several times a second, and not once for each task."""
+        if self.hub and not self._telling:
+            self._telling = True
+            self.hub.call_later(TELL_EVERY, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = False
+        self._flush_events()
 
     def on_unknown_task(self, body: Any, message: Any, exc: BaseException) -> None:
         """A task nobody here has: of a newer deployment, of an older one, or somebody else's."""

@@ -72,7 +72,8 @@ CELERY_RESULT_CHORD_EXPIRES = 7 * _DAY
 
 # Flower's view; history is only in its memory.
 CELERY_WORKER_SEND_TASK_EVENTS = True
-CELERY_TASK_SEND_SENT_EVENT = True
+# What is on its way is in the rows; an event for each message sent costs as much as the message.
+CELERY_TASK_SEND_SENT_EVENT = False
 
 # A relay publishes, never a request; still no attempt may hang (a frozen Redis blocks for ever by default).
 CELERY_TASK_PUBLISH_RETRY = True
@@ -104,6 +105,7 @@ if _ON_RABBITMQ:
         "write_timeout": 10,
     }
 else:
+    CELERY_BROKER_TRANSPORT = "orchestration.redis_transport:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # Longer than any step, or it runs twice at once; a redelivery after a lost worker waits no longer than this.
         "visibility_timeout": 15 * _MINUTE,
