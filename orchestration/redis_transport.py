@@ -20,11 +20,14 @@ class Channel(redis.Channel):
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return self._made(asynchronous=True)
         pool = self.pool
         if self._kept is None or self._kept[0] is not pool:
-            self._kept = pool, super()._create_client()
+            self._kept = pool, self._made()
         return self._kept[1]
+
+    def _made(self, **how: bool) -> Any:
+        return redis.Channel._create_client(self, **how)  # type: ignore[attr-defined]  # not in its stubs
 
 
 class Transport(redis.Transport):

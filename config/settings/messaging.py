@@ -107,6 +107,8 @@ if _ON_RABBITMQ:
 else:
     CELERY_BROKER_TRANSPORT = "orchestration.redis_transport:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # One list for each queue: nothing here has a priority, and each is one more that every look has to name.
+        "priority_steps": [0],
         # Longer than any step, or it runs twice at once; a redelivery after a lost worker waits no longer than this.
         "visibility_timeout": 15 * _MINUTE,
         "unacked_restore_interval": 5,

@@ -7,6 +7,9 @@ refuse while a branch is unfinished.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +20,7 @@ from redis.exceptions import RedisError
 
 from orchestration.conf import engine_settings
 from orchestration.core.canvas import Call, Canvas, Fork
+from orchestration.engine.celery_stamps import EPOCH, REFERENCE, SAGA, send_link, stamp_of
 from orchestration.engine.transport import Address
 from orchestration.errors import SendFailed
 
@@ -31,13 +35,19 @@ class CeleryTransport:
 
     def send_canvas(self, address: Address, canvas: Canvas) -> None:
         """Send a canvas as chain and chord, linked to compensation: each task, and of a chord its body."""
-        links = [_stage(address, stage) for stage in canvas]
-        errback = _own(
-            "orchestration.compensate", order=address.reference, saga=str(address.saga_id), immutable=False
+        if not all(isinstance(stage, Call) for stage in canvas):
+            _send(_whole(address, canvas))
+            return
+        # Everything of the address but the ids, which the stamp puts in.
+        key = (address.definition.fingerprint, canvas, bool(address.reference), engine_settings().QUEUE)
+        stamp = stamp_of(
+            key,
+            lambda: _whole(
+                replace(address, saga_id=SAGA, epoch=EPOCH, reference=address.reference and REFERENCE), canvas
+            ),
         )
-        whole = chain(*links, _advance(address.saga_id, address.reference))
-        whole.on_error(errback)
-        _send(whole)
+        with _sending():
+            send_link(stamp.links(address.saga_id, address.reference, address.epoch))
 
     def send_settle(self, address: Address, step: str) -> None:
         """Send the settle task of the step's participant, then a knock."""
@@ -86,6 +96,16 @@ class CeleryTransport:
             )
 
 
+def _whole(address: Address, canvas: Canvas) -> Any:
+    links = [_stage(address, stage) for stage in canvas]
+    errback = _own(
+        "orchestration.compensate", order=address.reference, saga=str(address.saga_id), immutable=False
+    )
+    whole = chain(*links, _advance(address.saga_id, address.reference))
+    whole.on_error(errback)
+    return whole
+
+
 def _stage(address: Address, stage: Call | Fork) -> Any:
     if isinstance(stage, Call):
         return _call(address, stage)
@@ -116,8 +136,14 @@ def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
 
 
 def _send(canvas: Signature[Any]) -> None:
-    try:
+    with _sending():
         canvas.apply_async()
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    try:
+        yield
     except BROKER_ERRORS as error:
         # Not "not sent": the broker may have it. The rows make a second copy harmless.
         raise SendFailed(

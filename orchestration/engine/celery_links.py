@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from orchestration.engine.advance import advance
-from orchestration.engine.celery_canvas import ADVANCE
+from orchestration.engine.celery_canvas import ADVANCE, BROKER_ERRORS
+from orchestration.engine.celery_stamps import send_link
 from orchestration.engine.transport import knock
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,17 @@ class Links:
             return  # within a chord, or the last of a canvas that has no question behind it
         if len(self._links) == 1 and self._links[0]["task"] == ADVANCE:
             self._ask_in_place(saga_id)
+        elif self._request.chord is None and self._request.group is None:
+            self._send_next()
+
+    def _send_next(self) -> None:
+        """Send the next link at once, as Celery would after the task has returned, but without building it anew."""
+        try:
+            sent = send_link(self._links, parent_id=self._request.id, root_id=self._request.root_id)
+        except BROKER_ERRORS:
+            return  # Celery tries again, and says so if that fails as well
+        if sent:
+            self._request.chain = None
 
     def _ask_in_place(self, saga_id: UUID) -> None:
         """Ask what is next, and save a trip through the broker."""
