@@ -65,7 +65,7 @@ class Side:
 
 _OURS = {"DJANGO_SETTINGS_MODULE": "config.bench.settings"}
 _OUR_WORKER = (
-    "-A", "config.celery", "--quiet", "worker", "-E", "-n", "ours@%h", "-Q", ",".join([*_SERVICES, "orchestration"]),
+    "-A", "config.celery", "--quiet", "worker", "-E", "--prefetch-multiplier", "4", "-n", "ours@%h", "-Q", ",".join([*_SERVICES, "orchestration"]),
 )  # fmt: skip
 
 ALL = {

@@ -106,6 +106,7 @@ class Attempt:
         self.command: Message | None = None
         self.following: Following | None = None
         """After `run`: the step it has claimed with its record, if it has."""
+        self._shares = False
 
     def run(self) -> Verdict:
         """Act and record.
@@ -113,43 +114,79 @@ class Attempt:
         Raises:
             StepError: the step is given up, and that is recorded.
         """
+        self._shares, self.following = False, None  # of a transaction that was rolled back
         external = self.participant.reference.is_external
         try:
-            step = self.definition.steps[self.message.step]
-            takes = self.participant.reference.takes
-            self.command = build_command(
-                self.definition, step, takes, self.delivery.saga["input"], self.delivery.results
-            )
+            self.command = self._command()
         except ValidationError as error:
-            # No retry can mend a command that cannot be built.
-            return self._failed(
-                StepRejected(
-                    f"the command for {self.message.step} cannot be built: {error}", code="bad_command"
-                )
-            )
+            return self._failed(_unbuildable(self.message, error))
         try:
             return self._external(self.command) if external else self._local(self.command)
-        except NotRecorded:
+        except Exception as error:  # every error of a step is data for its policy
+            return self.answer(error)
+
+    def answer(self, error: Exception) -> Verdict:
+        """What follows from an attempt that was rolled back, or had no good end.
+
+        Raises:
+            StepError: the step is given up, and that is recorded.
+        """
+        if isinstance(error, NotRecorded):
             return self._superseded()
-        except DatabaseError as error:
+        if isinstance(error, DatabaseError):
             return self._database_failed(error)
-        except Exception as error:  # every other error of a step is data for its policy
-            return self._failed(error)
+        return self._failed(error)
+
+    def run_within(self) -> Verdict:
+        """Act and record in the caller's transaction, which other local steps share. Any error is the caller's to answer."""
+        self._shares = True
+        try:
+            self.command = self._command()
+        except ValidationError as error:
+            raise _unbuildable(self.message, error) from error
+        verdict = self._act_and_record(self.command)
+        self._reach("K9")
+        return verdict
+
+    def next(self) -> Attempt | None:
+        """The attempt at the step that was claimed with the record of this one."""
+        if self.following is None:
+            return None
+        each = self.following
+        return Attempt(each.participant, each.message, each.delivery, each.claim, self.definition, self.ahead)
+
+    @property
+    def may_share(self) -> bool:
+        """Whether it may be done in one transaction with its neighbours: a local step that is quick and has never failed."""
+        return _is_quick(self.participant.reference) and self.claim.deliveries == 1
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether its definition has workers go on by themselves."""
+        return self.ahead is not None and _seconds_ahead(self.definition) > 0
+
+    def _command(self) -> Message:
+        step = self.definition.steps[self.message.step]
+        takes = self.participant.reference.takes
+        return build_command(self.definition, step, takes, self.delivery.saga["input"], self.delivery.results)
 
     @again_after_conflict
     def _local(self, command: Message) -> Verdict:
         with transaction.atomic():
-            self._allow_its_time()
-            skip_rest = False
-            try:
-                result = self.participant.perform_action(command, self.context)
-            except SkipRest:
-                result, skip_rest = None, True
-            self._reach_effect()
-            verdict = self._record(command, result, strict=True, skip_rest=skip_rest)
+            verdict = self._act_and_record(command)
             self._reach("K9")
         self._reach("K9", committed=True)
         return verdict
+
+    def _act_and_record(self, command: Message) -> Verdict:
+        self._allow_its_time()
+        skip_rest = False
+        try:
+            result = self.participant.perform_action(command, self.context)
+        except SkipRest:
+            result, skip_rest = None, True
+        self._reach_effect()
+        return self._record(command, result, strict=True, skip_rest=skip_rest)
 
     def _allow_its_time(self) -> None:
         """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
@@ -262,7 +299,12 @@ class Attempt:
             return None
         first = references[0]
         return NextClaim(
-            foreseen.steps[0], first.task, self.ahead.task_ids(), first.is_external, lease_of(first)
+            foreseen.steps[0],
+            first.task,
+            self.ahead.task_ids(),
+            first.is_external,
+            lease_of(first),
+            shares=self._shares and _is_quick(first),
         )
 
     def _follow(
@@ -312,3 +354,16 @@ class Attempt:
         if decided is not None and decided.final:
             raise decided.error from error
         return Verdict.STOP
+
+
+def _seconds_ahead(definition: SagaDefinition) -> float:
+    return engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
+
+
+def _is_quick(reference: StepReference) -> bool:
+    return not reference.is_external and reference.timeout <= engine_settings().LEASE_SECONDS
+
+
+def _unbuildable(message: StepMessage, error: ValidationError) -> StepRejected:
+    # No retry can mend a command that cannot be built.
+    return StepRejected(f"the command for {message.step} cannot be built: {error}", code="bad_command")

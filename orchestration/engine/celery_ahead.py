@@ -12,7 +12,7 @@ from celery import Task
 
 from orchestration.engine.attempts import Ahead
 from orchestration.engine.celery_canvas import BROKER_ERRORS
-from orchestration.engine.perform import RanAhead
+from orchestration.engine.sharing import RanAhead
 
 logger = logging.getLogger(__name__)
 

@@ -7,30 +7,17 @@ from dataclasses import dataclass, field
 
 from orchestration.conf import engine_settings
 from orchestration.core import registry
-from orchestration.core.states import FINISHED, Direction, StepState
+from orchestration.core.states import FINISHED, StepState
 from orchestration.crash_points import reach
 from orchestration.engine.attempts import Ahead, Attempt, Verdict, lease_of
 from orchestration.engine.claims import Delivery, StepMessage, claim_step
 from orchestration.engine.failures import give_up_killer
 from orchestration.engine.participants import Participant
 from orchestration.engine.release import release_claim
+from orchestration.engine.sharing import RanAhead, reach_claimed, share
 from orchestration.engine.transport import knock
 from orchestration.errors import StepError, UnknownDefinition
 from orchestration.models import SagaStep
-
-
-@dataclass(frozen=True, slots=True)
-class RanAhead:
-    """A step that was done without a message of its own."""
-
-    task: str
-    task_id: str
-    step: str
-    began: float
-    """Moment of `time.monotonic`."""
-    seconds: float
-    error: StepError | None
-    """Why it was given up, if it was."""
 
 
 @dataclass(slots=True)
@@ -67,13 +54,18 @@ def perform(participant: Participant, message: StepMessage, ahead: Ahead | None 
     except UnknownDefinition:
         release_claim(delivery.claim)
         return Performed(Verdict.STOP)
-    attempt = Attempt(participant, message, delivery, delivery.claim, definition, ahead)
-    performed = Performed(_try(attempt))
-    while (following := attempt.following) is not None:
+    first = Attempt(participant, message, delivery, delivery.claim, definition, ahead)
+    shared = share(first)
+    if shared is not None:
+        return _go_on(Performed(shared.verdict, shared.ahead), shared.last)
+    return _go_on(Performed(_try(first)), first)
+
+
+def _go_on(performed: Performed, attempt: Attempt) -> Performed:
+    """With the step that was claimed last, and those behind it, each in a transaction of its own."""
+    while (following := attempt.next()) is not None:
         _reach_between(attempt.message)
-        attempt = Attempt(
-            following.participant, following.message, following.delivery, following.claim, definition, ahead
-        )
+        attempt = following
         performed.verdict = _try_ahead(attempt, performed)
     return performed
 
@@ -82,8 +74,7 @@ def _try(attempt: Attempt) -> Verdict:
     message, claim = attempt.message, attempt.claim
     if claim.deliveries - claim.attempts > engine_settings().MAX_CRASHES:
         raise give_up_killer(message.saga_id, claim.row_id, attempt.definition)
-    point = "K13" if message.direction is Direction.UNDO else "K7"
-    reach(point, about=[message.saga_id], direction=message.direction, step=message.step)
+    reach_claimed(message)
     return attempt.run()
 
 
@@ -95,17 +86,7 @@ def _try_ahead(attempt: Attempt, performed: Performed) -> Verdict:
     except StepError as given_up:
         verdict, error = Verdict.STOP, given_up
         knock(attempt.message.saga_id)  # as `link_error` would
-    reference = attempt.participant.reference
-    performed.ahead.append(
-        RanAhead(
-            reference.task,
-            attempt.message.task_id,
-            attempt.message.step,
-            began,
-            time.monotonic() - began,
-            error,
-        )
-    )
+    performed.ahead.append(RanAhead.of(attempt, began, error))
     return verdict
 
 
