@@ -26,16 +26,13 @@ from orchestration.crash_points import reach
 from orchestration.engine.claims import Claim, Delivery, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
-from orchestration.engine.failures import Failed, record_failure
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.late import keep_late_result
 from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant, participant_for
-from orchestration.engine.records import Ending, NextClaim, NotRecorded, Recorded, record_ending
-from orchestration.engine.release import release_claim
-from orchestration.engine.transport import knock
+from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
 from orchestration.errors import SkipRest, StepRejected
-from orchestration.models import Saga, SagaStep
+from orchestration.models import Saga
 
 
 class Verdict(Enum):
@@ -72,16 +69,6 @@ class Ahead:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
-    """The step behind an attempt, claimed with its record."""
-
-    participant: Participant
-    message: StepMessage
-    delivery: Delivery
-    claim: Claim
-
-
 def lease_of(reference: StepReference) -> float:
     """Seconds for which a claim of a step holds: of a local one its whole timeout, because nobody renews it."""
     lease = engine_settings().LEASE_SECONDS
@@ -104,9 +91,8 @@ class Attempt:
         self.delivery, self.ahead = delivery, ahead
         self.context = context_for(message, delivery.saga, claim)
         self.command: Message | None = None
-        self.following: Following | None = None
+        self.following: Attempt | None = None
         """After `run`: the step it has claimed with its record, if it has."""
-        self._shares = False
 
     def run(self) -> Verdict:
         """Act and record.
@@ -114,7 +100,7 @@ class Attempt:
         Raises:
             StepError: the step is given up, and that is recorded.
         """
-        self._shares, self.following = False, None  # of a transaction that was rolled back
+        self.following = None
         external = self.participant.reference.is_external
         try:
             self.command = self._command()
@@ -137,23 +123,14 @@ class Attempt:
             return self._database_failed(error)
         return self._failed(error)
 
-    def run_within(self) -> Verdict:
-        """Act and record in the caller's transaction, which other local steps share. Any error is the caller's to answer."""
-        self._shares = True
+    def act(self) -> Ending:
+        """Act in the caller's transaction, and say how it is to be recorded. Any error is the caller's to answer."""
         try:
             self.command = self._command()
         except ValidationError as error:
             raise _unbuildable(self.message, error) from error
-        verdict = self._act_and_record(self.command)
-        self._reach("K9")
-        return verdict
-
-    def next(self) -> Attempt | None:
-        """The attempt at the step that was claimed with the record of this one."""
-        if self.following is None:
-            return None
-        each = self.following
-        return Attempt(each.participant, each.message, each.delivery, each.claim, self.definition, self.ahead)
+        result, skip_rest = self._act(self.command)
+        return self._ending(self.command, result, skip_rest)
 
     @property
     def may_share(self) -> bool:
@@ -173,20 +150,20 @@ class Attempt:
     @again_after_conflict
     def _local(self, command: Message) -> Verdict:
         with transaction.atomic():
-            verdict = self._act_and_record(command)
+            self._allow_its_time()
+            result, skip_rest = self._act(command)
+            verdict = self._record(command, result, strict=True, skip_rest=skip_rest)
             self._reach("K9")
         self._reach("K9", committed=True)
         return verdict
 
-    def _act_and_record(self, command: Message) -> Verdict:
-        self._allow_its_time()
-        skip_rest = False
+    def _act(self, command: Message) -> tuple[Message | NotNeeded | None, bool]:
         try:
-            result = self.participant.perform_action(command, self.context)
+            result, skip_rest = self.participant.perform_action(command, self.context), False
         except SkipRest:
             result, skip_rest = None, True
         self._reach_effect()
-        return self._record(command, result, strict=True, skip_rest=skip_rest)
+        return result, skip_rest
 
     def _allow_its_time(self) -> None:
         """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
@@ -241,22 +218,9 @@ class Attempt:
     def _record(
         self, command: Message, result: Message | NotNeeded | None, *, strict: bool, skip_rest: bool
     ) -> Verdict:
-        needed = result is not NOT_NEEDED
-        message = result if isinstance(result, Message) else None
-        self.participant.check_result(message)
-        step = self.definition.steps[self.message.step]
-        ending = Ending(
-            name=self.message.step,
-            direction=self.message.direction,
-            state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
-            input=command.model_dump(mode="json"),
-            result=message.model_dump(mode="json") if message is not None else None,
-            result_type=type(message).__name__ if message is not None else None,
-            milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
-            skip_rest=skip_rest,
-        )
-        rows, foreseen = self._look_ahead(ending)
-        then = self._next(foreseen)
+        ending = self._ending(command, result, skip_rest)
+        rows, foreseen = self.look_ahead(ending)
+        then = self.next_claim(foreseen)
         recorded = record_ending(
             self.message.saga_id,
             self.message.epoch,
@@ -276,19 +240,36 @@ class Attempt:
                 by="engine",
                 resolution="It worked at last.",
             )
-        self.following = self._follow(rows, ending, then, recorded)
+        if then is not None and recorded.claim is not None:
+            self.following = self.follow(rows, ending, then, recorded.claim)
         if recorded.ended:
             return Verdict.ENDED
         return Verdict.CARRY_ON if recorded.carries and not skip_rest else Verdict.STOP
 
-    def _look_ahead(self, ending: Ending) -> tuple[dict[tuple[str, str], Known], Foreseen]:
+    def _ending(self, command: Message, result: Message | NotNeeded | None, skip_rest: bool) -> Ending:
+        needed = result is not NOT_NEEDED
+        message = result if isinstance(result, Message) else None
+        self.participant.check_result(message)
+        step = self.definition.steps[self.message.step]
+        return Ending(
+            name=self.message.step,
+            direction=self.message.direction,
+            state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
+            input=command.model_dump(mode="json"),
+            result=message.model_dump(mode="json") if message is not None else None,
+            result_type=type(message).__name__ if message is not None else None,
+            milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
+            skip_rest=skip_rest,
+        )
+
+    def look_ahead(self, ending: Ending) -> tuple[dict[tuple[str, str], Known], Foreseen]:
         """The rows as they will be with this one recorded, and what follows then."""
         own = Known(ending.direction.value, ending.state, ending.result_type, ending.skip_rest)
         rows = {**self.delivery.rows, (ending.name, ending.direction.value): own}
         forward = ending.direction is Direction.FORWARD
         return rows, foresee(self.definition, rows) if forward else Unclear()
 
-    def _next(self, foreseen: Foreseen) -> NextClaim | None:
+    def next_claim(self, foreseen: Foreseen) -> NextClaim | None:
         """What this worker goes straight on with: the only step that follows, or the first of several that it can do quickly."""
         if self.ahead is None or not isinstance(foreseen, Follows):
             return None
@@ -299,35 +280,24 @@ class Attempt:
             return None
         first = references[0]
         return NextClaim(
-            foreseen.steps[0],
-            first.task,
-            self.ahead.task_ids(),
-            first.is_external,
-            lease_of(first),
-            shares=self._shares and _is_quick(first),
+            foreseen.steps[0], first.task, self.ahead.task_ids(), first.is_external, lease_of(first)
         )
 
-    def _follow(
-        self,
-        rows: dict[tuple[str, str], Known],
-        ending: Ending,
-        then: NextClaim | None,
-        recorded: Recorded,
-    ) -> Following | None:
-        participant = participant_for(then.task) if then is not None else None
-        if then is None or recorded.claim is None or participant is None:
+    def follow(
+        self, rows: dict[tuple[str, str], Known], ending: Ending, then: NextClaim, claim: Claim
+    ) -> Attempt | None:
+        """The attempt at the next step, which is claimed, with what this one has left behind."""
+        participant = participant_for(then.task)
+        if participant is None:
             return None
         results = self.delivery.results
         if ending.result is not None:
             results = {**results, ending.name: ending.result}
-        return Following(
-            participant,
-            replace(
-                self.message, step=then.step, after=(ending.name,), task_id=then.task_id, redelivered=False
-            ),
-            replace(self.delivery, claim=recorded.claim, results=results, rows=rows),
-            recorded.claim,
+        message = replace(
+            self.message, step=then.step, after=(ending.name,), task_id=then.task_id, redelivered=False
         )
+        delivery = replace(self.delivery, claim=claim, results=results, rows=rows)
+        return Attempt(participant, message, delivery, claim, self.definition, self.ahead)
 
     def _superseded(self) -> Verdict:
         """A local step whose effect was called off: undo has begun, or a person has changed the course."""

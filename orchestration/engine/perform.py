@@ -63,7 +63,7 @@ def perform(participant: Participant, message: StepMessage, ahead: Ahead | None 
 
 def _go_on(performed: Performed, attempt: Attempt) -> Performed:
     """With the step that was claimed last, and those behind it, each in a transaction of its own."""
-    while (following := attempt.next()) is not None:
+    while (following := attempt.following) is not None:
         _reach_between(attempt.message)
         attempt = following
         performed.verdict = _try_ahead(attempt, performed)
@@ -86,7 +86,16 @@ def _try_ahead(attempt: Attempt, performed: Performed) -> Verdict:
     except StepError as given_up:
         verdict, error = Verdict.STOP, given_up
         knock(attempt.message.saga_id)  # as `link_error` would
-    performed.ahead.append(RanAhead.of(attempt, began, error))
+    performed.ahead.append(
+        RanAhead(
+            attempt.participant.reference.task,
+            attempt.message.task_id,
+            attempt.message.step,
+            began,
+            time.monotonic() - began,
+            error,
+        )
+    )
     return verdict
 
 

@@ -140,8 +140,6 @@ class NextClaim:
     task_id: str
     external: bool
     lease: float
-    shares: bool = False
-    """Whether it may be done in the same transaction, which then ends otherwise than this record knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +172,7 @@ def record_ending(
     the saga is being undone.
 
     A local step's record does not make the commit wait for the disk, unless something outside depends on it: the end of the
-    saga, or a step that is claimed with it.
+    saga, or an external step that is claimed with it.
 
     Args:
         saga_id: whose step.
@@ -202,7 +200,7 @@ def record_ending(
     kind = {"done": "step_done", "not_needed": "undo_not_needed"}[ending.state]
     if ending.direction is Direction.UNDO and ending.state == "done":
         kind = "step_undone"
-    at_leisure = strict and not ends and (then is None or not (then.external or then.shares))
+    at_leisure = strict and not ends and not (then is not None and then.external)
     values: dict[str, Any] = {
         "saga": saga_id,
         "epoch": epoch,
