@@ -14,6 +14,10 @@ from orchestration.core.references import Message
 
 INPUT = "input"
 
+MOST_REMEMBERED = 4096
+_before: dict[tuple[str, str], list[str]] = {}
+"""What `producers_before` has answered, by fingerprint and step: every attempt asks."""
+
 Results = Mapping[str, Mapping[str, Any]]
 """Recorded forward results by name of step or wait, as JSON objects."""
 
@@ -51,6 +55,15 @@ def producers_before(definition: SagaDefinition, name: str) -> list[str]:
 
     Sibling branches of a parallel do not see each other. A step after undo sees the whole flow.
     """
+    key = (definition.fingerprint, name)
+    if (known := _before.get(key)) is None:
+        if len(_before) >= MOST_REMEMBERED:
+            _before.clear()
+        known = _before[key] = _producers_before(definition, name)
+    return known
+
+
+def _producers_before(definition: SagaDefinition, name: str) -> list[str]:
     if name in definition.closing:
         return [n.name for n in definition.flow.walk() if isinstance(n, Step | Wait)] + list(
             _path(definition.after_undo, name) if definition.after_undo else ()

@@ -6,9 +6,7 @@ recorded under the fencing token, and an earlier attempt of unknown outcome is l
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from django.db import Error as DatabaseError
@@ -18,21 +16,25 @@ from pydantic import ValidationError
 from orchestration.conf import engine_settings
 from orchestration.core.binding import build_command
 from orchestration.core.definition import SagaDefinition
-from orchestration.core.foresight import Ends, Follows, Foreseen, Known, Unclear, foresee
+from orchestration.core.foresight import Ends, Foreseen, Known, Unclear, foresee
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
-from orchestration.core.references import Message, StepReference
+from orchestration.core.references import Message
 from orchestration.core.states import Direction, StepState
 from orchestration.crash_points import reach
+from orchestration.engine.ahead import Ahead, is_quick, seconds_ahead
 from orchestration.engine.claims import Claim, Delivery, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
+from orchestration.engine.failures import Failed, record_failure
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.late import keep_late_result
 from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant, participant_for
 from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
+from orchestration.engine.release import release_claim
+from orchestration.engine.transport import knock
 from orchestration.errors import SkipRest, StepRejected
-from orchestration.models import Saga
+from orchestration.models import Saga, SagaStep
 
 
 class Verdict(Enum):
@@ -44,35 +46,6 @@ class Verdict(Enum):
     """Refused, parked or superseded: somebody else carries on, or the heartbeat will."""
     ENDED = "ended"
     """The saga has ended with it: there is nothing to carry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What a worker may go on with by itself."""
-
-    queues: frozenset[str]
-    """Which it serves: only steps of these are its own to do."""
-    began: float
-    """Moment of `time.monotonic` from which the time it may take is counted."""
-    task_ids: Callable[[], str]
-    """Gives the next step a task id."""
-
-    def may_do(self, reference: StepReference, definition: SagaDefinition) -> bool:
-        """Whether a step is this worker's to do, now."""
-        seconds = (
-            engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
-        )
-        return (
-            time.monotonic() < self.began + seconds
-            and reference.queue in self.queues
-            and participant_for(reference.task) is not None
-        )
-
-
-def lease_of(reference: StepReference) -> float:
-    """Seconds for which a claim of a step holds: of a local one its whole timeout, because nobody renews it."""
-    lease = engine_settings().LEASE_SECONDS
-    return lease if reference.is_external else max(lease, reference.timeout)
 
 
 class Attempt:
@@ -135,12 +108,12 @@ class Attempt:
     @property
     def may_share(self) -> bool:
         """Whether it may be done in one transaction with its neighbours: a local step that is quick and has never failed."""
-        return _is_quick(self.participant.reference) and self.claim.deliveries == 1
+        return is_quick(self.participant.reference) and self.claim.deliveries == 1
 
     @property
     def runs_ahead(self) -> bool:
         """Whether its definition has workers go on by themselves."""
-        return self.ahead is not None and _seconds_ahead(self.definition) > 0
+        return self.ahead is not None and seconds_ahead(self.definition) > 0
 
     def _command(self) -> Message:
         step = self.definition.steps[self.message.step]
@@ -270,18 +243,8 @@ class Attempt:
         return rows, foresee(self.definition, rows) if forward else Unclear()
 
     def next_claim(self, foreseen: Foreseen) -> NextClaim | None:
-        """What this worker goes straight on with: the only step that follows, or the first of several that it can do quickly."""
-        if self.ahead is None or not isinstance(foreseen, Follows):
-            return None
-        references = [self.definition.reference(step, Direction.FORWARD.value) for step in foreseen.steps]
-        if len(references) > 1 and any(reference.is_external for reference in references):
-            return None  # they wait for somebody else, and do that better at the same time
-        if not all(self.ahead.may_do(reference, self.definition) for reference in references):
-            return None
-        first = references[0]
-        return NextClaim(
-            foreseen.steps[0], first.task, self.ahead.task_ids(), first.is_external, lease_of(first)
-        )
+        """What this worker goes straight on with."""
+        return self.ahead.next_claim(self.definition, foreseen) if self.ahead is not None else None
 
     def follow(
         self, rows: dict[tuple[str, str], Known], ending: Ending, then: NextClaim, claim: Claim
@@ -324,14 +287,6 @@ class Attempt:
         if decided is not None and decided.final:
             raise decided.error from error
         return Verdict.STOP
-
-
-def _seconds_ahead(definition: SagaDefinition) -> float:
-    return engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
-
-
-def _is_quick(reference: StepReference) -> bool:
-    return not reference.is_external and reference.timeout <= engine_settings().LEASE_SECONDS
 
 
 def _unbuildable(message: StepMessage, error: ValidationError) -> StepRejected:

@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Task
 
-from orchestration.engine.attempts import Ahead
+from orchestration.engine.ahead import Ahead
 from orchestration.engine.celery_canvas import BROKER_ERRORS
 from orchestration.engine.sharing import RanAhead
 

@@ -9,7 +9,8 @@ from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.states import FINISHED, StepState
 from orchestration.crash_points import reach
-from orchestration.engine.attempts import Ahead, Attempt, Verdict, lease_of
+from orchestration.engine.ahead import Ahead, lease_of
+from orchestration.engine.attempts import Attempt, Verdict
 from orchestration.engine.claims import Delivery, StepMessage, claim_step
 from orchestration.engine.failures import give_up_killer
 from orchestration.engine.participants import Participant

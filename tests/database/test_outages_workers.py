@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import Error as DatabaseError
 
-from orchestration.engine.attempts import Ahead
+from orchestration.engine.ahead import Ahead
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import Participant
 from orchestration.engine.perform import Performed, perform

@@ -1,0 +1,66 @@
+"""What a worker that has recorded a step may go straight on with, instead of waiting for its message."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestration.conf import engine_settings
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.foresight import Follows, Foreseen
+from orchestration.core.references import StepReference
+from orchestration.core.states import Direction
+from orchestration.engine.participants import participant_for
+from orchestration.engine.records import NextClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a worker may go on with by itself."""
+
+    queues: frozenset[str]
+    """Which it serves: only steps of these are its own to do."""
+    began: float
+    """Moment of `time.monotonic` from which the time it may take is counted."""
+    task_ids: Callable[[], str]
+    """Gives the next step a task id."""
+
+    def may_do(self, reference: StepReference, definition: SagaDefinition) -> bool:
+        """Whether a step is this worker's to do, now."""
+        seconds = (
+            engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
+        )
+        return (
+            time.monotonic() < self.began + seconds
+            and reference.queue in self.queues
+            and participant_for(reference.task) is not None
+        )
+
+    def next_claim(self, definition: SagaDefinition, foreseen: Foreseen) -> NextClaim | None:
+        """The only step that follows, or the first of several that it can do quickly; None where messages do it better."""
+        if not isinstance(foreseen, Follows):
+            return None
+        references = [definition.reference(step, Direction.FORWARD.value) for step in foreseen.steps]
+        if len(references) > 1 and any(reference.is_external for reference in references):
+            return None  # they wait for somebody else, and do that better at the same time
+        if not all(self.may_do(reference, definition) for reference in references):
+            return None
+        first = references[0]
+        return NextClaim(foreseen.steps[0], first.task, self.task_ids(), first.is_external, lease_of(first))
+
+
+def lease_of(reference: StepReference) -> float:
+    """Seconds for which a claim of a step holds: of a local one its whole timeout, because nobody renews it."""
+    lease = engine_settings().LEASE_SECONDS
+    return lease if reference.is_external else max(lease, reference.timeout)
+
+
+def seconds_ahead(definition: SagaDefinition) -> float:
+    """For how long a worker goes on by itself in sagas of a definition; 0: not at all."""
+    return engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
+
+
+def is_quick(reference: StepReference) -> bool:
+    """Whether a step is a local one of ordinary length."""
+    return not reference.is_external and reference.timeout <= engine_settings().LEASE_SECONDS
