@@ -69,10 +69,11 @@ def _method(report: dict[str, Any]) -> list[str]:
         "**The work.** Each step inserts one row into a plain table. After each batch the rows are counted: every step of every "
         "saga exactly once, or the run is refused.",
         f"**The sides.** Each has one worker with {PROCESSES} processes, or as many processes of its own. "
-        "*Bare Celery canvas*: a chain, and a group that Celery makes a chord; Celery's defaults for acknowledging and "
-        "prefetching, results in Redis, the connection to the database kept open between tasks. *Orderly, distributed*: this "
-        "system's own settings, one message per step through the queue of its service, each saga started in a transaction of "
-        f"its own. *Orderly, run-ahead*: the same with a time budget of {RUN_AHEAD_SECONDS:g} s{_not_ahead(report)}. *DBOS*: workflows of ordinary "
+        "*Bare Celery canvas*: a chain, and a group that Celery makes a chord; acknowledged when taken, as is Celery's default, "
+        "results in Redis, the connection to the database kept open between tasks. *Orderly, distributed*: this system's own "
+        "settings, one message per step through the queue of its service, each saga started in a transaction of its own. Both "
+        "fetch four messages for each process, which is Celery's default, and tell Flower of their tasks. "
+        f" *Orderly, run-ahead*: the same with a time budget of {RUN_AHEAD_SECONDS:g} s{_not_ahead(report)}. *DBOS*: workflows of ordinary "
         "steps in the processes that start them, without a queue; in threads for the chain, in a coroutine that gathers the "
         f"parallel steps, {DBOS_AT_ONCE['chain']} and {DBOS_AT_ONCE['parallel']} at once in each process: the fastest of the documented "
         "ways that were tried. *PostgreSQL alone*: the same rows, each committed, by as many connections.",
@@ -89,7 +90,8 @@ def _method(report: dict[str, Any]) -> list[str]:
         "messages and their bytes (bodies and headers) are counted where they are handed to the broker. The heart beats slowly "
         "in that round, so that its sweeps are not counted as the work of a saga; events for Flower, and results, are not "
         "among the messages.",
-        "**Durability** is on: `fsync`, `synchronous_commit` and `full_page_writes`, or the run is refused.",
+        "**Durability** is on: `fsync`, `synchronous_commit` and `full_page_writes`, or the run is refused. Orderly's own record of a "
+        "local step does not wait for the disk; the end of each saga does ([ADR 0013](adr/0013-a-worker-may-run-ahead.md)).",
     ]
     return [line for each in said for line in (wrapped(each), "")][:-1]
 

@@ -63,9 +63,12 @@ class Side:
         )
 
 
-_OURS = {"DJANGO_SETTINGS_MODULE": "config.bench.settings"}
+_OURS = {
+    "DJANGO_SETTINGS_MODULE": "config.bench.settings",
+    "ORDERLY_PREFETCH": "4",  # Celery's own default, and so that of bare canvas
+}
 _OUR_WORKER = (
-    "-A", "config.celery", "--quiet", "worker", "-E", "--prefetch-multiplier", "4", "-n", "ours@%h", "-Q", ",".join([*_SERVICES, "orchestration"]),
+    "-A", "config.celery", "--quiet", "worker", "-E", "-n", "ours@%h", "-Q", ",".join([*_SERVICES, "orchestration"]),
 )  # fmt: skip
 
 ALL = {
@@ -76,7 +79,7 @@ ALL = {
             "config.bench.clients.bare",
             environment={"DJANGO_SETTINGS_MODULE": "config.bench.bare_settings"},
             worker=(
-                "-A", "config.bench.bare", "--quiet", "worker", "-n", "bare@%h",
+                "-A", "config.bench.bare", "--quiet", "worker", "-E", "-n", "bare@%h",
                 "-Q", ",".join(f"bench-{service}" for service in _SERVICES),
             ),
         ),

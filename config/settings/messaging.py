@@ -51,7 +51,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE = True
 CELERY_TASK_ACKS_ON_TIMEOUT = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# More than one message for each pool process is faster where steps are short; what is fetched waits for this worker alone.
+CELERY_WORKER_PREFETCH_MULTIPLIER = whole_number("ORDERLY_PREFETCH", 1)
 # A connection lives as long as CONN_MAX_AGE says and the server lets it; otherwise Celery opens one for each task.
 CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

@@ -108,7 +108,11 @@ class Attempt:
     @property
     def may_share(self) -> bool:
         """Whether it may be done in one transaction with its neighbours: a local step that is quick and has never failed."""
-        return is_quick(self.participant.reference) and self.claim.deliveries == 1
+        return (
+            self.message.direction is Direction.FORWARD
+            and is_quick(self.participant.reference)
+            and self.claim.deliveries == 1
+        )
 
     @property
     def runs_ahead(self) -> bool:

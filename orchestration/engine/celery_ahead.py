@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,10 +10,8 @@ from typing import Any
 from celery import Task
 
 from orchestration.engine.ahead import Ahead
-from orchestration.engine.celery_canvas import BROKER_ERRORS
+from orchestration.engine.celery_telling import Event, tell
 from orchestration.engine.sharing import RanAhead
-
-logger = logging.getLogger(__name__)
 
 
 def ahead_of(task: Task[..., Any]) -> Ahead | None:
@@ -35,30 +32,14 @@ def ahead_of(task: Task[..., Any]) -> Ahead | None:
 
 
 def show(task: Task[..., Any], steps: Iterable[RanAhead], about: Mapping[str, str]) -> None:
-    """Tell whoever watches tasks of the steps that had no message, each as the task it would have been. One message for all."""
+    """Tell whoever watches tasks of the steps that had no message, each as the task it would have been."""
     request: Any = task.request
     if not task.app.conf.worker_send_task_events:
         return
-    try:
-        with task.app.amqp.producer_pool.acquire(block=True) as producer:
-            dispatcher = task.app.events.Dispatcher(
-                producer.connection,
-                request.hostname,
-                channel=producer.channel,
-                buffer_while_offline=False,
-                buffer_group=frozenset({"task"}),
-                buffer_limit=10_000,
-            )
-            for kind, fields in _events(request, steps, about):
-                dispatcher.send(kind, **fields)
-            dispatcher.flush(errors=False)
-    except BROKER_ERRORS:
-        logger.warning("steps done ahead are not shown: the broker is away")  # and nothing else depends on it
+    tell(request.hostname, list(_events(request, steps, about)))
 
 
-def _events(
-    request: Any, steps: Iterable[RanAhead], about: Mapping[str, str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _events(request: Any, steps: Iterable[RanAhead], about: Mapping[str, str]) -> Iterator[Event]:
     past = time.time() - time.monotonic()
     for step in steps:
         named = {name: value for name, value in about.items() if value}

@@ -35,8 +35,8 @@ class CeleryTransport:
 
     def send_canvas(self, address: Address, canvas: Canvas) -> None:
         """Send a canvas as chain and chord, linked to compensation: each task, and of a chord its body."""
-        if not all(isinstance(stage, Call) for stage in canvas):
-            _send(_whole(address, canvas))
+        if not isinstance(canvas[0], Call):
+            _send(_whole(address, canvas))  # a chord's counter is set up as it is sent
             return
         # Everything of the address but the ids, which the stamp puts in.
         key = (address.definition.fingerprint, canvas, bool(address.reference), engine_settings().QUEUE)

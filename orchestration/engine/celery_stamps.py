@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,18 +25,20 @@ EPOCH = 1_986_040_627
 _PLAIN = frozenset({"queue", "ignore_result", "task_id", "reply_to", "link_error"})
 """Options of a link that is nothing but a task in a chain. One with others (of a group, of a chord) is left to Celery."""
 MOST_KEPT = 512
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ANSWERS = re.compile(rf'"reply_to": "({_ID.pattern})"')
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A frozen chain as text, and the task ids in it."""
+    """A frozen chain as text, and the ids in it: of its tasks, and of the groups of a fork further on."""
 
     text: str
     ids: tuple[str, ...]
 
     def links(self, saga_id: UUID, reference: str, epoch: int) -> list[dict[str, Any]]:
-        """The chain of one saga, its first task last, with task ids of its own."""
-        text = self.text.replace(str(SAGA), str(saga_id)).replace(str(EPOCH), str(epoch))
+        """The chain of one saga, its first task last, with ids of its own."""
+        text = self.text.replace(f'"epoch": {EPOCH}', f'"epoch": {epoch}').replace(str(SAGA), str(saga_id))
         if reference:
             text = text.replace(REFERENCE, json.dumps(reference)[1:-1])
         random = os.urandom(16 * len(self.ids))
@@ -113,6 +116,7 @@ def _frozen(whole: Any) -> Stamp:
     tasks, _ = whole.prepare_steps(
         (), {}, whole.tasks, None, None, whole.options.get("link_error"), whole.app
     )
-    # A chord's counter would be of one saga; only chains come here.
-    ids = tuple(task.options["task_id"] for task in tasks)
-    return Stamp(json.dumps(tasks), ids)
+    text = json.dumps(tasks)
+    # The address for answers is this process's, and of no use to anybody: nothing here waits for one.
+    shared = {str(SAGA), *_ANSWERS.findall(text)}
+    return Stamp(text, tuple(dict.fromkeys(known for known in _ID.findall(text) if known not in shared)))

@@ -26,12 +26,19 @@ class EachOnce(ConflictingDatabase):
     def __init__(self) -> None:
         super().__init__(share=0.0)
         self.met: set[str] = set()
+        self._before_commit = 0
 
     def _write(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         kind = sql.lstrip()[:160]
-        self._share = 0.0 if kind in self.met else 1.0
-        self.met.add(kind)
+        # A transaction that gives way more often than it is begun anew is given up, and that is another test.
+        self._share = 0.0 if kind in self.met or self._before_commit == len(PAUSES) else 1.0
+        if self._share:
+            self.met.add(kind)
+            self._before_commit += 1
         return super()._write(execute, sql, params, many, context)
+
+    def _perhaps(self, when: str) -> None:
+        self._before_commit = 0
 
 
 class EachOnceRun(ConflictingRun):

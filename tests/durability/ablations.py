@@ -142,7 +142,7 @@ ABLATIONS = [
     ),
     Ablation(
         "a business key has one saga",
-        lambda: switching_off.constraint_dropped("orchestration_saga", "saga_one_per_business_key"),
+        switching_off.business_keys_not_unique,
         schedules.started_twice,
         "2 sagas",
     ),

@@ -15,7 +15,17 @@ from uuid import uuid4
 from django.db import connection
 
 from orchestration.core.states import FORWARD_STATES, SagaState
-from orchestration.engine import attempts, claims, contexts, failures, history, outbox, records, settle
+from orchestration.engine import (
+    attempts,
+    beginning,
+    claims,
+    contexts,
+    failures,
+    history,
+    outbox,
+    records,
+    settle,
+)
 from orchestration.engine.prepared import Statement
 from orchestration.engine.transport import transport
 from orchestration.models import InboxMessage
@@ -69,6 +79,13 @@ def step_rows_not_unique() -> AbstractContextManager[Any]:
     start, end = claim.index("    ON CONFLICT"), claim.index("    RETURNING id, generation")
     return all_of(
         constraint_dropped("orchestration_sagastep", "step_once"), sql(claims, "_CLAIM", claim[start:end])
+    )
+
+
+def business_keys_not_unique() -> AbstractContextManager[Any]:
+    return all_of(
+        constraint_dropped("orchestration_saga", "saga_one_per_business_key"),
+        sql(beginning, "_BEGIN", "ON CONFLICT (business_key, definition) DO NOTHING"),
     )
 
 

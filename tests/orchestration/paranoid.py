@@ -39,7 +39,7 @@ EVERY = [
 ]
 """Parameters of a fixture."""
 
-WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
+WRITES = ("INSERT", "UPDATE", "DELETE", "WITH", "EXECUTE")
 
 
 class FaultyDatabase:
@@ -82,7 +82,8 @@ class ConflictingDatabase(FaultyDatabase):
     """Some transactions have to give way to another one, as the server itself says: 40001 or 40P01."""
 
     def _write(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if (sql.lstrip().startswith(WRITES) or " FOR " in sql) and self._random.random() < self._share:
+        writes = sql.lstrip().startswith(WRITES) or (" FOR " in sql and not sql.startswith("PREPARE"))
+        if writes and self._random.random() < self._share:
             self.failed["before"] += 1
             code = self._random.choice(("serialization_failure", "deadlock_detected"))
             execute(f"DO $$ BEGIN RAISE 'injected' USING ERRCODE = '{code}'; END $$", None, False, context)

@@ -25,10 +25,10 @@ FORWARD = [
 ]
 
 
-@pytest.fixture(params=[*EVERY, "worker"])
+@pytest.fixture(params=[*EVERY, "worker", "worker ahead"])
 def run(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Any]:
     """Start a saga: carried by hand in each of the ways there are, or with a worker on the broker."""
-    if request.param != "worker":
+    if request.param in EVERY:
         yield start_by(request.param)
         return
     started: list[WorkerRun] = []
@@ -37,7 +37,7 @@ def run(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Any]
         started.append(WorkerRun(*args, **faults))
         return started[-1]
 
-    with running_worker():
+    with running_worker(ahead=5.0 if request.param == "worker ahead" else 0.0):
         yield start
         for each in started:
             each.close()

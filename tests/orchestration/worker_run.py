@@ -31,8 +31,12 @@ DEADLINE = 30.0
 
 
 @contextmanager
-def running_worker() -> Iterator[None]:
-    """A worker with threads, in this process, so that scripts and the sample's provider are shared with it."""
+def running_worker(*, ahead: float = 0.0) -> Iterator[None]:
+    """A worker with threads, in this process, so that scripts and the sample's provider are shared with it.
+
+    Args:
+        ahead: seconds for which it goes on with the next step by itself.
+    """
     app = cast(Any, current_app)._get_current_object()
     with app.connection_for_write() as broker:
         app.amqp.TaskConsumer(broker.default_channel).purge()
@@ -52,7 +56,7 @@ def running_worker() -> Iterator[None]:
     heart = threading.Thread(target=beat, args=(stop,), name="heartbeat")
     # Threads of this process end without a word; what they leave open would keep the test database from being dropped.
     task_postrun.connect(_close_connections)
-    with worker, override_settings(ORCHESTRATION={"HEARTBEAT_SECONDS": 0.05}):
+    with worker, override_settings(ORCHESTRATION={"HEARTBEAT_SECONDS": 0.05, "RUN_AHEAD_SECONDS": ahead}):
         heart.start()
         try:
             yield
