@@ -13,14 +13,17 @@ from orchestration.engine.ahead import Ahead
 from orchestration.engine.celery_telling import Event, tell
 from orchestration.engine.sharing import RanAhead
 
+_MARKS = frozenset({"chord", "group_id", "group_index"})
+"""Options of the links of a chord's branch."""
+
 
 def ahead_of(task: Task[..., Any]) -> Ahead | None:
     """What the worker that runs a task may go on with by itself; None when it is to wait for messages.
 
-    Within a chord it waits: a branch that went past its end would never be counted.
+    Within a branch of a chord it waits: one that went past its end would never be counted.
     """
     request: Any = task.request
-    if request.chord is not None or request.group is not None or not request.id:
+    if not request.id or _is_branch(request):
         return None
     numbers = itertools.count(2)
     return Ahead(
@@ -28,6 +31,16 @@ def ahead_of(task: Task[..., Any]) -> Ahead | None:
         time.monotonic(),
         # With the task's own id in front: whoever ends the leases of a task that was cut short finds these steps by it.
         lambda: f"{request.id}.{next(numbers)}",
+    )
+
+
+def _is_branch(request: Any) -> bool:
+    """Whether a task is one of a chord's branch: the last of them is marked, and lies further on in the chain of the others."""
+    links: list[Any] = request.chain or []
+    return (
+        request.chord is not None
+        or request.group is not None
+        or any(not _MARKS.isdisjoint(link["options"]) for link in links)
     )
 
 

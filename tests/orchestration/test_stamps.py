@@ -1,0 +1,94 @@
+"""Chains that are frozen once and stamped: the messages are those that Celery's canvas would have sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from celery import current_app
+
+from orchestration.core.canvas import Call, Canvas, Fork
+from orchestration.core.states import Direction
+from orchestration.engine import celery_canvas, celery_stamps
+from orchestration.engine.celery_canvas import CeleryTransport
+from orchestration.engine.transport import Address
+from tests.orchestration.sample import trip
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _call(step: str, *after: str) -> Call:
+    return Call(f"sample.{step}", Direction.FORWARD, tuple(f"sample.{name}" for name in after))
+
+
+CHAIN: Canvas = (_call("register"), _call("confirm", "register"), _call("send_ticket", "confirm"))
+FORK: Canvas = (
+    _call("register"),
+    Fork(((_call("book_seat", "register"),), (_call("charge", "register"), _call("issue_ticket", "charge")))),
+    _call("confirm", "book_seat", "issue_ticket"),
+)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What Celery is asked to publish; nothing reaches the broker."""
+    messages: list[Any] = []
+
+    def keep(producer: Any, name: str, message: Any, **options: Any) -> None:
+        queue = options["queue"]
+        messages.append((name, getattr(queue, "name", queue), *message[:3]))
+
+    monkeypatch.setattr(current_app.amqp, "send_task_message", keep)
+    celery_stamps._kept.clear()
+    return messages
+
+
+def _normal(message: Any, saga: UUID) -> Any:
+    """A message as JSON, its ids numbered in the order in which they come; without what is only shown of its arguments."""
+    name, queue, headers, *rest = message
+    shown = {**headers, "kwargsrepr": None}
+    text = json.dumps([name, queue, shown, *rest], sort_keys=True, default=list)
+    numbers: dict[str, str] = {str(saga): "the saga"}
+    return _ID.sub(lambda found: numbers.setdefault(found[0], f"id {len(numbers)}"), text)
+
+
+@pytest.mark.parametrize("reference", ["", 'N-7 "Ähre" \\ 50%'])
+@pytest.mark.parametrize("canvas", [CHAIN, FORK], ids=["chain", "fork"])
+def test_a_stamped_chain_is_the_message_that_canvas_would_have_sent(
+    canvas: Canvas, reference: str, sent: list[Any]
+) -> None:
+    address = Address(uuid4(), 3, reference, trip)
+    celery_canvas._whole(address, canvas).apply_async()
+    for _ in range(2):  # the second time from what was kept
+        CeleryTransport().send_canvas(address, canvas)
+    by_canvas, *stamped = [_normal(message, address.saga_id) for message in sent]
+    assert stamped == [by_canvas, by_canvas]
+
+
+def test_two_sagas_share_no_id(sent: list[Any]) -> None:
+    for _ in range(2):
+        CeleryTransport().send_canvas(Address(uuid4(), 1, "N-1", trip), FORK)
+    own = {
+        answers for message in sent for answers in re.findall(r'"reply_to": "([^"]+)"', json.dumps(message))
+    }
+    first, second = (set(_ID.findall(json.dumps(message, default=list))) - own for message in sent)
+    assert first
+    assert not first & second
+
+
+def test_a_link_of_a_chord_is_left_to_celery(sent: list[Any]) -> None:
+    plain = {
+        "task": "sample.confirm",
+        "args": [],
+        "kwargs": {},
+        "options": {"queue": "sample", "task_id": "1"},
+    }
+    assert celery_stamps.send_link([plain])
+    more: list[dict[str, Any]] = [{"chord": {}}, {"group_id": "2"}, {"priority": 3}]
+    for options in more:
+        assert not celery_stamps.send_link([{**plain, "options": {**plain["options"], **options}}])
+    assert not celery_stamps.send_link([{**plain, "subtask_type": "chord"}])
+    assert len(sent) == 1
