@@ -80,15 +80,11 @@ def test_two_sagas_share_no_id(sent: list[Any]) -> None:
 
 
 def test_a_link_of_a_chord_is_left_to_celery(sent: list[Any]) -> None:
-    plain = {
-        "task": "sample.confirm",
-        "args": [],
-        "kwargs": {},
-        "options": {"queue": "sample", "task_id": "1"},
-    }
+    options: dict[str, Any] = {"queue": "sample", "task_id": "1"}
+    plain: dict[str, Any] = {"task": "sample.confirm", "args": [], "kwargs": {}, "options": options}
     assert celery_stamps.send_link([plain])
     more: list[dict[str, Any]] = [{"chord": {}}, {"group_id": "2"}, {"priority": 3}]
-    for options in more:
-        assert not celery_stamps.send_link([{**plain, "options": {**plain["options"], **options}}])
+    for marks in more:
+        assert not celery_stamps.send_link([{**plain, "options": options | marks}])
     assert not celery_stamps.send_link([{**plain, "subtask_type": "chord"}])
     assert len(sent) == 1
