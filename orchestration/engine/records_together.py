@@ -103,7 +103,7 @@ _NO_CLAIM = NextClaim("", "", "", external=False, lease=0.0)
 
 
 class NotTogether(Exception):
-    """Somebody else has one of the steps: the caller's transaction must not commit."""
+    """One of the steps is somebody else's, or did not end as a step that is done: the caller's transaction must not commit."""
 
 
 @dataclass(frozen=True, slots=True)

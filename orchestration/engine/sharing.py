@@ -17,13 +17,13 @@ from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
 from orchestration.core.foresight import Ends
-from orchestration.core.states import Direction
+from orchestration.core.states import Direction, StepState
 from orchestration.crash_points import reach
 from orchestration.database_errors import is_conflict
 from orchestration.engine.attempts import Attempt, Verdict
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.records import NotRecorded
-from orchestration.engine.records_together import DoneStep, record_together
+from orchestration.engine.records_together import DoneStep, NotTogether, record_together
 from orchestration.errors import StepError
 
 TOGETHER_SECONDS = 0.05
@@ -77,6 +77,8 @@ def share(first: Attempt) -> Shared | None:
                 began = time.monotonic()
                 reach_claimed(attempt.message)
                 ending = attempt.act()
+                if ending.state != StepState.DONE.value:
+                    raise NotTogether
                 rows, foreseen = attempt.look_ahead(ending)
                 then = attempt.next_claim(foreseen)
                 task, now = attempt.participant.reference.task, time.monotonic()
@@ -106,7 +108,8 @@ def share(first: Attempt) -> Shared | None:
 
 def _answer(first: Attempt, attempt: Attempt, error: Exception) -> Shared | None:
     """What follows from an error after which nothing has happened: the first step's own, or each is done by itself."""
-    if isinstance(error, NotRecorded) or (attempt is first and not is_conflict(error)):
+    its_own = attempt is first and not isinstance(error, NotTogether) and not is_conflict(error)
+    if isinstance(error, NotRecorded) or its_own:
         return Shared(first.answer(error), first, [])
     if isinstance(error, DatabaseError) and not connection.in_atomic_block:
         connection.close()  # it may be what has failed
