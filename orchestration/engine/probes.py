@@ -72,10 +72,18 @@ def ask_again() -> None:
 
 
 def answer(queue: str, asked_at: str) -> None:
-    """A probe has arrived: note the proof, and wake the sagas that wait for it. Idempotent; an older probe proves less.
+    """A probe has arrived: note the proof, and wake the sagas for which it is one. Idempotent; an older probe proves less.
 
-    While the newest one is under way no other is sent: in a long queue each answer would call for one probe more.
+    Those that began to wait after it was sent go on waiting, for the next one: in a queue of many thousand messages each
+    answer would otherwise have all of them looked at. While the newest probe is under way no other is sent.
+
+    Raises:
+        SendFailed: the broker did not take the next one; the sweep asks again.
     """
+    moment = datetime.fromisoformat(asked_at)
     with connection.cursor() as cursor:
-        cursor.execute(_ANSWER, {"queue": queue, "asked": datetime.fromisoformat(asked_at)})
-    Saga.objects.filter(awaits_queue=queue, wake_at__isnull=False).update(awaits_queue="", wake_at=Now())
+        cursor.execute(_ANSWER, {"queue": queue, "asked": moment})
+    waiting = Saga.objects.filter(awaits_queue=queue, wake_at__isnull=False)
+    waiting.filter(updated_at__lt=moment).update(awaits_queue="", wake_at=Now())
+    if waiting.exists():
+        ask(queue)

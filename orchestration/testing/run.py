@@ -146,7 +146,12 @@ class SagaRun:
     def skip(self, seconds: float) -> Self:
         """Let time pass for this saga: its clock columns move back, and the heartbeat looks at it if that is due."""
         by = timedelta(seconds=seconds)
-        Saga.objects.filter(id=self.id).update(wake_at=F("wake_at") - by, deadline=F("deadline") - by)
+        Saga.objects.filter(id=self.id).update(
+            wake_at=F("wake_at") - by,
+            deadline=F("deadline") - by,
+            created_at=F("created_at") - by,
+            updated_at=F("updated_at") - by,
+        )
         SagaStep.objects.filter(saga_id=self.id).update(
             due_at=F("due_at") - by,
             lease_until=F("lease_until") - by,

@@ -8,8 +8,9 @@ import pytest
 from django.db.models import F
 
 from orchestration.engine import probes
+from orchestration.engine.reading import database_now
 from orchestration.engine.transport import use_transport
-from orchestration.models import QueueProbe, SagaEvent
+from orchestration.models import QueueProbe, Saga, SagaEvent
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
 from tests.orchestration.sample import TripInput, trip
@@ -133,3 +134,23 @@ def test_in_a_long_queue_the_answer_to_an_older_probe_makes_no_room_for_one_more
             assert (probes.ask("payments"), len(transport.mail)) == (False, still_under_way)
         transport.carry_one()
         assert probes.ask("payments")
+
+
+def test_an_answer_wakes_who_waited_before_it_was_asked_and_is_asked_for_again_for_the_others() -> None:
+    """In a queue of many thousand messages each answer would otherwise have every waiting saga looked at."""
+    early, late = SagaRun(trip, INPUT), SagaRun(trip, INPUT)
+    now = database_now()
+    asked = now - timedelta(seconds=5)
+    for run, since in ((early, now - timedelta(seconds=9)), (late, now - timedelta(seconds=1))):
+        Saga.objects.filter(id=run.id).update(
+            awaits_queue="sample", updated_at=since, wake_at=now + timedelta(minutes=1)
+        )
+    QueueProbe.objects.create(queue="sample", asked_at=asked)
+    transport = HandTransport()
+    with use_transport(transport):
+        probes.answer("sample", asked.isoformat())
+    assert [run.saga.awaits_queue for run in (early, late)] == ["", "sample"]
+    woken = early.saga.wake_at
+    assert woken is not None
+    assert woken <= database_now()
+    assert [type(mail).__name__ for mail in transport.mail] == ["ProbeMail"]
