@@ -8,10 +8,14 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
+from kombu.transport import TRANSPORT_ALIASES
 
 from config import chord_counters, remote_control  # noqa: F401 - the latter for its signal handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# By name and not by the setting `broker_transport`, which would have `rediss://` forget its encryption.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "orchestration.redis_transport:Transport"))
 
 app = Celery("orderly")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -4,7 +4,8 @@ Kombu makes a new `redis.Redis` for each command it sends: for each message put 
 each event. Making one costs more than the command, and all of them share one pool of connections anyway. And it takes and
 acknowledges each message in a transaction of Redis, of which nothing here depends: a message of which one half was
 written is lost at worst, and what is lost is found by the rows.
-Set `CELERY_BROKER_TRANSPORT = "orchestration.redis_transport:Transport"` beside a `redis://` address.
+A project takes it by `kombu.transport.TRANSPORT_ALIASES["redis"] = "orchestration.redis_transport:Transport"`, beside its Celery
+app; and for `rediss` likewise.
 """
 
 from __future__ import annotations

@@ -106,7 +106,6 @@ if _ON_RABBITMQ:
         "write_timeout": 10,
     }
 else:
-    CELERY_BROKER_TRANSPORT = "orchestration.redis_transport:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # One list for each queue: nothing here has a priority, and each is one more that every look has to name.
         "priority_steps": [0],
