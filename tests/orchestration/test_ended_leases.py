@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestration.engine.claims import claim_step
 from orchestration.engine.release import end_leases
 from orchestration.models import Saga
@@ -27,3 +29,12 @@ def test_a_lease_that_is_ended_is_free_at_once_and_counts_as_no_crash(transactio
     assert second.claim.unsure, "it may have acted, and is looked up first"
     assert second.claim.token > first.claim.token
     assert second.claim.deliveries == first.claim.deliveries
+
+
+def test_the_lease_of_a_step_that_its_task_ran_ahead_to_ends_with_it(transactional_db: None) -> None:
+    run = SagaRun(trip, TripInput(name="Ada"))
+    run.until(lambda each: "sample.register" in each.done)
+    ahead = replace(message(run, "charge"), task_id="outer.2")
+    assert claim_step(ahead, task="sample.charge", external=True, lease=600) is not None
+    assert end_leases(["outer.3", "2"]) == 0
+    assert end_leases(["outer"]) == 1
