@@ -73,7 +73,7 @@ def _method(report: dict[str, Any]) -> list[str]:
         "results in Redis, the connection to the database kept open between tasks. *Orderly, distributed*: this system's own "
         "settings, one message per step through the queue of its service, each saga started in a transaction of its own. Both "
         "fetch four messages for each process, which is Celery's default, and tell Flower of their tasks. "
-        f" *Orderly, run-ahead*: the same with a time budget of {RUN_AHEAD_SECONDS:g} s{_not_ahead(report)}. *DBOS*: workflows of ordinary "
+        f"*Orderly, run-ahead*: the same with a time budget of {RUN_AHEAD_SECONDS:g} s{_not_ahead(report)}. *DBOS*: workflows of ordinary "
         "steps in the processes that start them, without a queue; in threads for the chain, in a coroutine that gathers the "
         f"parallel steps, {DBOS_AT_ONCE['chain']} and {DBOS_AT_ONCE['parallel']} at once in each process: the fastest of the documented "
         "ways that were tried. *PostgreSQL alone*: the same rows, each committed, by as many connections.",
