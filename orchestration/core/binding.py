@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.memo import Memo
 from orchestration.core.nodes import Choice, Node, Nothing, Parallel, Sequence, Step, Wait
 from orchestration.core.references import Message
 
 INPUT = "input"
 
-MOST_REMEMBERED = 4096
-_before: dict[tuple[str, str], list[str]] = {}
+_before: Memo[list[str]] = Memo()
 """What `producers_before` has answered, by fingerprint and step: every attempt asks."""
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -55,12 +55,7 @@ def producers_before(definition: SagaDefinition, name: str) -> list[str]:
 
     Sibling branches of a parallel do not see each other. A step after undo sees the whole flow.
     """
-    key = (definition.fingerprint, name)
-    if (known := _before.get(key)) is None:
-        if len(_before) >= MOST_REMEMBERED:
-            _before.clear()
-        known = _before[key] = _producers_before(definition, name)
-    return known
+    return _before.get((definition.fingerprint, name), lambda: _producers_before(definition, name))
 
 
 def _producers_before(definition: SagaDefinition, name: str) -> list[str]:

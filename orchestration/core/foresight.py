@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.frontier import Measure, Ready
+from orchestration.core.memo import Memo
 from orchestration.core.states import FINISHED, Direction, SagaState, StepState
 from orchestration.core.views import SagaView, StepView
 
-MOST_REMEMBERED = 4096
 _NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,7 +54,7 @@ class Unclear:
 Foreseen = Ends | Follows | Unclear
 
 _UNCLEAR = Unclear()
-_remembered: dict[tuple[str, frozenset[tuple[tuple[str, str], Known]]], Foreseen] = {}
+_remembered: Memo[Foreseen] = Memo()
 
 
 def foresee(definition: SagaDefinition, rows: Rows) -> Foreseen:
@@ -65,12 +65,7 @@ def foresee(definition: SagaDefinition, rows: Rows) -> Foreseen:
         rows: all rows of the saga, with the step that is about to be recorded as it will be.
     """
     key = (definition.fingerprint, frozenset(rows.items()))
-    if (known := _remembered.get(key)) is not None:
-        return known
-    if len(_remembered) >= MOST_REMEMBERED:
-        _remembered.clear()
-    answer = _remembered[key] = _foresee(definition, rows)
-    return answer
+    return _remembered.get(key, lambda: _foresee(definition, rows))
 
 
 def _foresee(definition: SagaDefinition, rows: Rows) -> Foreseen:

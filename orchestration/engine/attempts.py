@@ -144,10 +144,12 @@ class Attempt:
 
     def _allow_its_time(self) -> None:
         """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
-        timeout = self.participant.reference.timeout
-        if timeout > engine_settings().LEASE_SECONDS:  # no statement more for a step of ordinary length
+        reference = self.participant.reference
+        if not is_quick(reference):  # no statement more for a step of ordinary length
             with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = %s", [f"{timeout:.0f}s"])
+                cursor.execute(
+                    "SET LOCAL idle_in_transaction_session_timeout = %s", [f"{reference.timeout:.0f}s"]
+                )
 
     def _external(self, command: Message) -> Verdict:
         skip_rest = False

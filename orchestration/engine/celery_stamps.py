@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from celery import Signature, current_app
+
+from orchestration.core.memo import Memo
 
 SAGA = UUID(int=0x5A6A_5A6A_5A6A_4A6A_8A6A_5A6A_5A6A_5A6A)
 REFERENCE = "~reference~"
@@ -24,7 +26,6 @@ EPOCH = 1_986_040_627
 
 _PLAIN = frozenset({"queue", "ignore_result", "task_id", "reply_to", "link_error"})
 """Options of a link that is nothing but a task in a chain. One with others (of a group, of a chord) is left to Celery."""
-MOST_KEPT = 512
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ANSWERS = re.compile(rf'"reply_to": "({_ID.pattern})"')
 
@@ -50,22 +51,17 @@ class Stamp:
         return links
 
 
-_kept: dict[object, Stamp] = {}
+_kept: Memo[Stamp] = Memo(most=512)
 
 
-def stamp_of(key: object, build: Callable[[], Signature[Any]]) -> Stamp:
+def stamp_of(key: Hashable, build: Callable[[], Signature[Any]]) -> Stamp:
     """The stamp kept under a key.
 
     Args:
         key: says everything that the chain depends on besides saga, reference and epoch.
         build: makes the chain, with SAGA, REFERENCE and EPOCH where a saga's own belong.
     """
-    if (known := _kept.get(key)) is not None:
-        return known
-    if len(_kept) >= MOST_KEPT:
-        _kept.clear()
-    stamp = _kept[key] = _frozen(build())
-    return stamp
+    return _kept.get(key, lambda: _frozen(build()))
 
 
 def send_link(

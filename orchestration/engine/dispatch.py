@@ -18,6 +18,7 @@ from orchestration.core import registry
 from orchestration.core.canvas import Canvas
 from orchestration.core.decisions import Send
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.memo import Memo
 from orchestration.core.plan import plan
 from orchestration.core.states import SagaState
 from orchestration.core.views import SagaView
@@ -25,7 +26,7 @@ from orchestration.engine.transport import Address
 from orchestration.errors import UnknownDefinition
 from orchestration.models import OutboxMessage, Saga, SagaStep
 
-_first: dict[str, tuple[Canvas, ...]] = {}
+_first: Memo[tuple[Canvas, ...]] = Memo()
 """By fingerprint."""
 
 
@@ -68,8 +69,8 @@ def is_undispatched(saga: Saga) -> bool:
 
 
 def _first_canvases(definition: SagaDefinition) -> tuple[Canvas, ...]:
-    if (known := _first.get(definition.fingerprint)) is not None:
-        return known
-    decided = plan(definition, SagaView(state=SagaState.ACCEPTED), datetime(1970, 1, 1, tzinfo=UTC))
-    canvases = _first[definition.fingerprint] = decided.canvases if isinstance(decided, Send) else ()
-    return canvases
+    def plan_it() -> tuple[Canvas, ...]:
+        decided = plan(definition, SagaView(state=SagaState.ACCEPTED), datetime(1970, 1, 1, tzinfo=UTC))
+        return decided.canvases if isinstance(decided, Send) else ()
+
+    return _first.get(definition.fingerprint, plan_it)

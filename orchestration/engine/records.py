@@ -83,11 +83,11 @@ _TYPES = {
     "data": "jsonb",
     "flushed": "bool",
 }
-_FLUSHED = "(%(flushed)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL)"
+FLUSHED = "(%(flushed)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL)"
 
 _RECORD = Statement(
     "record",
-    f"{_WRITTEN} SELECT saga.carries, saga.ended, NULL FROM saga, done WHERE {_FLUSHED}",  # noqa: S608 - made of constants
+    f"{_WRITTEN} SELECT saga.carries, saga.ended, NULL FROM saga, done WHERE {FLUSHED}",  # noqa: S608 - made of constants
     **_TYPES,
 )
 _RECORD_AND_CLAIM = Statement(
@@ -102,7 +102,7 @@ _RECORD_AND_CLAIM = Statement(
            statement_timestamp(), %(task_id)s
       FROM saga, done WHERE saga.carries
 {CLAIM_OF_A_KNOWN_ROW})
-SELECT saga.carries, saga.ended, (SELECT row_to_json(claimed) FROM claimed) FROM saga, done WHERE {_FLUSHED}
+SELECT saga.carries, saga.ended, (SELECT row_to_json(claimed) FROM claimed) FROM saga, done WHERE {FLUSHED}
 """,  # noqa: S608 - made of constants
     **_TYPES,
     next="text",

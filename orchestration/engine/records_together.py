@@ -18,7 +18,7 @@ from orchestration.conf import engine_settings
 from orchestration.core.states import FORWARD_STATES
 from orchestration.engine.claims import CLAIM_OF_A_KNOWN_ROW, Claim, claim_of
 from orchestration.engine.prepared import Statement
-from orchestration.engine.records import Ending, NextClaim, NotRecorded, Recorded
+from orchestration.engine.records import FLUSHED, Ending, NextClaim, NotRecorded, Recorded
 
 _STATEMENT = f"""
 WITH old AS (
@@ -76,7 +76,7 @@ WITH old AS (
       FROM saga, done WHERE %(next)s <> ''
 {CLAIM_OF_A_KNOWN_ROW})
 SELECT (SELECT count(*) FROM others), (SELECT row_to_json(claimed) FROM claimed)
-  FROM saga, done WHERE %(flushed)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL
+  FROM saga, done WHERE {FLUSHED}
 """  # noqa: S608 - made of constants
 
 _RECORD = Statement(
