@@ -12,6 +12,7 @@ from orchestration.core.foresight import Follows, Foreseen
 from orchestration.core.references import StepReference
 from orchestration.core.states import Direction
 from orchestration.engine.participants import participant_for
+from orchestration.engine.quick import may_go_unclaimed
 from orchestration.engine.records import NextClaim
 
 
@@ -47,20 +48,17 @@ class Ahead:
         if not all(self.may_do(reference, definition) for reference in references):
             return None
         first = references[0]
-        return NextClaim(foreseen.steps[0], first.task, self.task_ids(), first.is_external, lease_of(first))
+        return NextClaim(
+            foreseen.steps[0],
+            first.task,
+            self.task_ids(),
+            first.is_external,
+            lease_of(first),
+            may_go_unclaimed(first),
+        )
 
 
 def lease_of(reference: StepReference) -> float:
     """Seconds for which a claim of a step holds: of a local one its whole timeout, because nobody renews it."""
     lease = engine_settings().LEASE_SECONDS
     return lease if reference.is_external else max(lease, reference.timeout)
-
-
-def seconds_ahead(definition: SagaDefinition) -> float:
-    """For how long a worker goes on by itself in sagas of a definition; 0: not at all."""
-    return engine_settings().RUN_AHEAD_SECONDS if definition.run_ahead is None else definition.run_ahead
-
-
-def is_quick(reference: StepReference) -> bool:
-    """Whether a step is a local one of ordinary length."""
-    return not reference.is_external and reference.timeout <= engine_settings().LEASE_SECONDS

@@ -1,4 +1,4 @@
-"""One attempt at a claimed step: act, record, and with the record end the saga or claim the next step.
+"""One attempt at a step: act, record, and with the record end the saga or claim the next step.
 
 Local: effect and record share one transaction. External: no transaction is open during the call, its result is
 recorded under the fencing token, and an earlier attempt of unknown outcome is looked up before it is repeated.
@@ -19,10 +19,10 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.foresight import Ends, Foreseen, Known, Unclear, foresee
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.references import Message
-from orchestration.core.states import Direction, StepState
+from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.crash_points import reach
-from orchestration.engine.ahead import Ahead, is_quick, seconds_ahead
-from orchestration.engine.claims import Claim, Delivery, StepMessage
+from orchestration.engine.ahead import Ahead
+from orchestration.engine.claims import UNCLAIMED, Claim, Delivery, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
 from orchestration.engine.failures import Failed, record_failure
@@ -30,6 +30,7 @@ from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.late import keep_late_result
 from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant, participant_for
+from orchestration.engine.quick import is_quick
 from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
 from orchestration.engine.release import release_claim
 from orchestration.engine.transport import knock
@@ -49,7 +50,7 @@ class Verdict(Enum):
 
 
 class Attempt:
-    """One claimed step, about to be done."""
+    """One step, claimed or looked at, about to be done."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Attempt:
         self.context = context_for(message, delivery.saga, claim)
         self.command: Message | None = None
         self.following: Attempt | None = None
-        """After `run`: the step it has claimed with its record, if it has."""
+        """After `run`: the step this worker goes on with, if it does."""
 
     def run(self) -> Verdict:
         """Act and record.
@@ -104,20 +105,6 @@ class Attempt:
             raise _unbuildable(self.message, error) from error
         result, skip_rest = self._act(self.command)
         return self._ending(self.command, result, skip_rest)
-
-    @property
-    def may_share(self) -> bool:
-        """Whether it may be done in one transaction with its neighbours: a local step that is quick and has never failed."""
-        return (
-            self.message.direction is Direction.FORWARD
-            and is_quick(self.participant.reference)
-            and self.claim.deliveries == 1
-        )
-
-    @property
-    def runs_ahead(self) -> bool:
-        """Whether its definition has workers go on by themselves."""
-        return self.ahead is not None and seconds_ahead(self.definition) > 0
 
     def _command(self) -> Message:
         step = self.definition.steps[self.message.step]
@@ -200,6 +187,9 @@ class Attempt:
         ending = self._ending(command, result, skip_rest)
         rows, foreseen = self.look_ahead(ending)
         then = self.next_claim(foreseen)
+        # Behind an external step a quick local one begins a transaction of several. Behind a local one that was done by itself,
+        # because something had gone wrong, each is done by itself.
+        unclaimed = then is not None and not strict and then.may_go_unclaimed
         recorded = record_ending(
             self.message.saga_id,
             self.message.epoch,
@@ -208,7 +198,7 @@ class Attempt:
             strict=strict,
             resend_after=engine_settings().RESEND_AFTER_SECONDS,
             ends=isinstance(foreseen, Ends),
-            then=then,
+            then=None if unclaimed else then,
         )
         if self.claim.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS:
             saga = Saga(id=self.message.saga_id)
@@ -219,8 +209,9 @@ class Attempt:
                 by="engine",
                 resolution="It worked at last.",
             )
-        if then is not None and recorded.claim is not None:
-            self.following = self.follow(rows, ending, then, recorded.claim)
+        claim = UNCLAIMED if unclaimed and recorded.carries else recorded.claim
+        if then is not None and claim is not None:
+            self.following = self.follow(rows, ending, then, claim)
         if recorded.ended:
             return Verdict.ENDED
         return Verdict.CARRY_ON if recorded.carries and not skip_rest else Verdict.STOP
@@ -255,7 +246,7 @@ class Attempt:
     def follow(
         self, rows: dict[tuple[str, str], Known], ending: Ending, then: NextClaim, claim: Claim
     ) -> Attempt | None:
-        """The attempt at the next step, which is claimed, with what this one has left behind."""
+        """The attempt at the next step, with what this one has left behind."""
         participant = participant_for(then.task)
         if participant is None:
             return None
@@ -265,7 +256,8 @@ class Attempt:
         message = replace(
             self.message, step=then.step, after=(ending.name,), task_id=then.task_id, redelivered=False
         )
-        delivery = replace(self.delivery, claim=claim, results=results, rows=rows)
+        saga = {**self.delivery.saga, "state": SagaState.RUNNING.value}
+        delivery = replace(self.delivery, saga=saga, claim=claim, results=results, rows=rows)
         return Attempt(participant, message, delivery, claim, self.definition, self.ahead)
 
     def _superseded(self) -> Verdict:

@@ -32,11 +32,18 @@ CLAIM_OF_A_KNOWN_ROW = """
 """
 """Which rows may be claimed, and what a claim does to them: the same for a message, and for a worker that runs ahead."""
 
+SAGA = "id, definition, version, state, paused, epoch, business_key, reference, input, failure, trace_id, product_line"
+"""What a step has to know of its saga."""
+KNOWN = """json_agg(json_build_array(name, direction, state, result_type, skip_rest, late,
+                                         CASE WHEN direction = 'forward' AND state = 'done' THEN result END)
+                        ORDER BY generation)"""
+"""And of the rows of its steps."""
+
 _CLAIM = Statement(
     "claim",
     f"""
 WITH saga AS (
-    SELECT id, definition, version, state, paused, epoch, business_key, reference, input, failure, trace_id, product_line
+    SELECT {SAGA}
       FROM orchestration_saga WHERE id = %(saga)s FOR SHARE
 ), known AS (
     SELECT name, direction, generation, state, result, result_type, skip_rest, late
@@ -46,7 +53,7 @@ WITH saga AS (
            (saga_id, name, direction, generation, state, task, deliveries, token, lease_until, started_at, task_id)
     SELECT saga.id, %(name)s, %(direction)s,
            COALESCE((SELECT max(generation) FROM known WHERE name = %(name)s AND direction = %(direction)s), 1),
-           'running', %(task)s, 1, 1, statement_timestamp() + %(lease)s * interval '1 second',
+           'running', %(task)s, %(deliveries)s, 1, statement_timestamp() + %(lease)s * interval '1 second',
            statement_timestamp(), %(task_id)s
       FROM saga
      WHERE (saga.state = ANY(%(states)s)
@@ -59,9 +66,7 @@ WITH saga AS (
 SELECT row_to_json(saga),
        (SELECT row_to_json(claimed) FROM claimed
          WHERE %(flushed)s OR set_config('synchronous_commit', 'off', true) IS NOT NULL),
-       (SELECT json_agg(json_build_array(name, direction, state, result_type, skip_rest, late,
-                                         CASE WHEN direction = 'forward' AND state = 'done' THEN result END)
-                        ORDER BY generation) FROM known)
+       (SELECT {KNOWN} FROM known)
   FROM saga
 """,  # noqa: S608 - made of constants
     saga="uuid",
@@ -69,6 +74,7 @@ SELECT row_to_json(saga),
     direction="text",
     task="text",
     task_id="text",
+    deliveries="int",
     lease="float8",
     external="bool",
     flushed="bool",
@@ -125,6 +131,10 @@ class Claim:
     unsure: bool
 
 
+UNCLAIMED = Claim(row_id=0, generation=1, token=1, attempts=0, deliveries=1, unsure=False)
+"""Of a step that comes into being as done: its first row, by its first delivery."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A claimed or refused delivery, with the saga as it was at that moment."""
@@ -143,7 +153,9 @@ class Delivery:
 
 
 @again_after_conflict
-def claim_step(message: StepMessage, *, task: str, external: bool, lease: float) -> Delivery | None:
+def claim_step(
+    message: StepMessage, *, task: str, external: bool, lease: float, unseen: int = 0
+) -> Delivery | None:
     """Claim one step for one delivery.
 
     The claim of a local step does not wait for the disk: a server that crashes and forgets it has forgotten the effect
@@ -152,6 +164,13 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
     One statement of its own; committed when it returns unless the caller holds a transaction open. Refused (with
     `claim` None) when the saga is in another state or epoch, is paused, what must come before is not finished, or
     somebody else holds or has recorded the step. In a saga that has ended only the undo of a late effect is claimed.
+
+    Args:
+        message: what the broker carried.
+        task: name of the Celery task.
+        external: whether the step is an external one.
+        lease: seconds for which the claim holds unless it is renewed.
+        unseen: deliveries before this one that may have left no row.
 
     Returns:
         The delivery, or None when there is no such saga.
@@ -167,6 +186,7 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
                 "direction": message.direction.value,
                 "task": task,
                 "task_id": message.task_id,
+                "deliveries": 1 + unseen,
                 "lease": lease,
                 "external": external,
                 "flushed": external or engine_settings().FLUSH_LOCAL_STEPS,
@@ -180,7 +200,7 @@ def claim_step(message: StepMessage, *, task: str, external: bool, lease: float)
     if row is None:
         return None
     saga, claimed, known = row
-    rows, results = _read(known or [])
+    rows, results = read_known(known)
     return Delivery(saga, claim_of(claimed) if claimed else None, results, rows)
 
 
@@ -232,10 +252,13 @@ def claim_of(row: dict[str, Any]) -> Claim:
     )
 
 
-def _read(known: list[list[Any]]) -> tuple[dict[tuple[str, str], Known], dict[str, Any]]:
+def read_known(known: list[list[Any]] | None) -> tuple[dict[tuple[str, str], Known], dict[str, Any]]:
+    """The newest row of each step by name and direction, and the results by name, from what `KNOWN` gives."""
     rows: dict[tuple[str, str], Known] = {}
     results: dict[str, Any] = {}
-    for name, direction, state, result_type, skip_rest, late, result in known:  # the newest generation last
+    for name, direction, state, result_type, skip_rest, late, result in (
+        known or ()
+    ):  # the newest generation last
         rows[name, direction] = Known(direction, state, result_type, skip_rest, late)
         if result is not None:
             results[name] = result

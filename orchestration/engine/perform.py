@@ -1,9 +1,11 @@
-"""Performing one delivery of a step: claim, attempt, and where this worker runs ahead, the steps behind it."""
+"""Performing one delivery of a step: look or claim, attempt, and where this worker runs ahead, the steps behind it."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+
+from django.db import Error as DatabaseError
 
 from orchestration.conf import engine_settings
 from orchestration.core import registry
@@ -11,12 +13,14 @@ from orchestration.core.states import FINISHED, StepState
 from orchestration.crash_points import reach
 from orchestration.engine.ahead import Ahead, lease_of
 from orchestration.engine.attempts import Attempt, Verdict
-from orchestration.engine.claims import Delivery, StepMessage, claim_step
+from orchestration.engine.claims import UNCLAIMED, Delivery, StepMessage, claim_step
 from orchestration.engine.failures import give_up_killer
 from orchestration.engine.participants import Participant
+from orchestration.engine.quick import is_quick
 from orchestration.engine.release import release_claim
-from orchestration.engine.sharing import RanAhead, reach_claimed, share
+from orchestration.engine.sharing import Done, RanAhead, Undone, reach_claimed, share
 from orchestration.engine.transport import knock
+from orchestration.engine.unclaimed import look
 from orchestration.errors import StepError, UnknownDefinition
 from orchestration.models import SagaStep
 
@@ -37,38 +41,56 @@ def perform(participant: Participant, message: StepMessage, ahead: Ahead | None 
     Args:
         participant: who does the step.
         message: what the broker carried.
-        ahead: how far this worker may go on by itself; by default not at all. The next step is claimed in the statement that
-            records the one before, so each has its own transaction, lease and delivery count as if a message had brought it.
+        ahead: how far this worker may go on by itself; by default not at all. A step that others must not do meanwhile is claimed in
+            the statement that records the one before, as if a message had brought it.
 
     Raises:
         StepError: the step is given up, and that is recorded; the task is to fail so that `link_error` knocks.
     """
     reach("K6", about=[message.saga_id], direction=message.direction, step=message.step)
+    seen = look(participant, message, ahead)
+    done = _unclaimed(seen) if seen is not None else _claimed(participant, message, ahead)
+    performed = Performed(done.verdict, done.ahead)
+    while done.last is not None and (following := done.last.following) is not None:
+        _reach_between(done.last.message)
+        done = _go_on(following, performed)
+    return performed
+
+
+def _unclaimed(attempt: Attempt) -> Done:
+    done = share(attempt)
+    if isinstance(done, Undone):
+        return _claimed(attempt.participant, attempt.message, attempt.ahead, done)
+    return done
+
+
+def _claimed(
+    participant: Participant, message: StepMessage, ahead: Ahead | None, undone: Undone | None = None
+) -> Done:
+    """Claim a step, and attempt it or answer what it has come to without a claim."""
     reference = participant.reference
     delivery = claim_step(
-        message, task=reference.task, external=reference.is_external, lease=lease_of(reference)
+        message,
+        task=reference.task,
+        external=reference.is_external,
+        lease=lease_of(reference),
+        # The first one of a quick local step leaves no row.
+        unseen=int(message.redelivered and is_quick(reference)),
     )
     if delivery is None or delivery.claim is None:
-        return Performed(_refused(message, delivery))
+        if undone is not None and isinstance(undone.error, DatabaseError):
+            return Done(_recorded_after_all(message, alone=undone.its_own))
+        return Done(_refused(message, delivery))
     try:
         definition = registry.find(delivery.saga["definition"], delivery.saga["version"])
     except UnknownDefinition:
         release_claim(delivery.claim)
-        return Performed(Verdict.STOP)
-    first = Attempt(participant, message, delivery, delivery.claim, definition, ahead)
-    shared = share(first)
-    if shared is not None:
-        return _go_on(Performed(shared.verdict, shared.ahead), shared.last)
-    return _go_on(Performed(_try(first)), first)
-
-
-def _go_on(performed: Performed, attempt: Attempt) -> Performed:
-    """With the step that was claimed last, and those behind it, each in a transaction of its own."""
-    while (following := attempt.following) is not None:
-        _reach_between(attempt.message)
-        attempt = following
-        performed.verdict = _try_ahead(attempt, performed)
-    return performed
+        return Done(Verdict.STOP)
+    attempt = Attempt(participant, message, delivery, delivery.claim, definition, ahead)
+    if undone is None or not undone.its_own:
+        return Done(_try(attempt), attempt)
+    attempt.command = undone.command
+    return Done(attempt.answer(undone.error), attempt)
 
 
 def _try(attempt: Attempt) -> Verdict:
@@ -79,25 +101,21 @@ def _try(attempt: Attempt) -> Verdict:
     return attempt.run()
 
 
-def _try_ahead(attempt: Attempt, performed: Performed) -> Verdict:
+def _go_on(attempt: Attempt, performed: Performed) -> Done:
     """Like a message of its own: a failure is this step's, and not that of the step whose message has led here."""
     began, error = time.monotonic(), None
     try:
-        verdict = _try(attempt)
+        done = _unclaimed(attempt) if attempt.claim is UNCLAIMED else Done(_try(attempt), attempt)
     except StepError as given_up:
-        verdict, error = Verdict.STOP, given_up
+        done, error = Done(Verdict.STOP), given_up
         knock(attempt.message.saga_id)  # as `link_error` would
-    performed.ahead.append(
-        RanAhead(
-            attempt.participant.reference.task,
-            attempt.message.task_id,
-            attempt.message.step,
-            began,
-            time.monotonic() - began,
-            error,
-        )
-    )
-    return verdict
+    performed.verdict = done.verdict
+    if error is not None or done.last is not None:  # otherwise somebody else has done it
+        seconds = (done.ahead[0].began if done.ahead else time.monotonic()) - began
+        task, message = attempt.participant.reference.task, attempt.message
+        performed.ahead.append(RanAhead(task, message.task_id, message.step, began, seconds, error))
+    performed.ahead.extend(done.ahead)
+    return done
 
 
 def _reach_between(message: StepMessage) -> None:
@@ -118,3 +136,22 @@ def _refused(message: StepMessage, delivery: Delivery | None) -> Verdict:
     )
     claimed = following.exclude(state=StepState.PENDING.value).exists()
     return Verdict.STOP if claimed else Verdict.CARRY_ON
+
+
+def _recorded_after_all(message: StepMessage, *, alone: bool) -> Verdict:
+    """After an error of the database, perhaps during commit: only the row knows whether this delivery has recorded its step.
+
+    If it has, and others with it, the rows are asked what is next.
+    """
+    mine = SagaStep.objects.filter(
+        saga_id=message.saga_id,
+        name=message.step,
+        direction=message.direction.value,
+        task_id=message.task_id,
+        state=StepState.DONE.value,
+    )
+    if not mine.exists():
+        return Verdict.STOP
+    if not alone:
+        knock(message.saga_id)
+    return Verdict.CARRY_ON if alone else Verdict.STOP

@@ -18,7 +18,13 @@ from orchestration.core.states import FORWARD_STATES, UNDONE_STATES, Direction, 
 from orchestration.engine.claims import CLAIM_OF_A_KNOWN_ROW, Claim, claim_of
 from orchestration.engine.prepared import Statement
 
-_WRITTEN = """
+WAKE_AT = """CASE WHEN {ends} OR s.wake_at IS NULL AND s.paused THEN NULL
+                          WHEN s.wake_at BETWEEN statement_timestamp() + %(resend)s / 2 * interval '1 second'
+                                             AND statement_timestamp() + %(resend)s * interval '1 second' THEN s.wake_at
+                          ELSE statement_timestamp() + %(resend)s * interval '1 second' END"""
+"""Left alone while it is far enough away: an indexed column that changes with each step costs every index of the row."""
+
+_WRITTEN = f"""
 WITH old AS (
     SELECT id, state, epoch, paused,
            epoch = %(epoch)s AND NOT paused AND state = ANY(%(carrying)s) AS carries,
@@ -31,11 +37,7 @@ WITH old AS (
     UPDATE orchestration_saga AS s
        SET state = CASE WHEN %(ends)s AND old.carries THEN 'completed' ELSE old.going END,
            milestone = CASE WHEN %(milestone)s = '' OR s.state = 'compensating' THEN s.milestone ELSE %(milestone)s END,
-           -- Left alone while it is far enough away: an indexed column that changes with each step costs every index of the row.
-           wake_at = CASE WHEN %(ends)s AND old.carries OR s.wake_at IS NULL AND s.paused THEN NULL
-                          WHEN s.wake_at BETWEEN statement_timestamp() + %(resend)s / 2 * interval '1 second'
-                                             AND statement_timestamp() + %(resend)s * interval '1 second' THEN s.wake_at
-                          ELSE statement_timestamp() + %(resend)s * interval '1 second' END,
+           wake_at = {WAKE_AT.format(ends="%(ends)s AND old.carries")},
            ended_at = CASE WHEN %(ends)s AND old.carries THEN statement_timestamp() ELSE s.ended_at END,
            last_seq = s.last_seq + CASE WHEN %(ends)s AND old.carries THEN 2 ELSE 1 END,
            rescues = 0, awaits_queue = '', updated_at = statement_timestamp()
@@ -57,9 +59,9 @@ WITH old AS (
            CASE WHEN saga.before = saga.going THEN '' ELSE saga.going END, %(name)s, %(direction)s, 'engine', %(data)s
       FROM saga, done
     UNION ALL
-    SELECT saga.id, saga.seq + 1, 'ended', saga.going, saga.state, '', '', 'engine', '{}'
+    SELECT saga.id, saga.seq + 1, 'ended', saga.going, saga.state, '', '', 'engine', '{{}}'
       FROM saga, done WHERE saga.ended
-)"""
+)"""  # noqa: S608 - made of constants
 _TYPES = {
     "epoch": "int",
     "carrying": "text[]",
@@ -140,6 +142,8 @@ class NextClaim:
     task_id: str
     external: bool
     lease: float
+    may_go_unclaimed: bool
+    """Whether it may as well be done without a claim."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
-"""Local steps that one worker does right after each other, in one transaction: one commit instead of one for each.
+"""Quick local steps without a claim, in one transaction: one alone, or several that one worker does right after each other.
 
-Each has its row, its entry in the history and its result as ever; they only become visible together, and are recorded by one
-statement. When anything goes wrong, nothing has happened, and each is done in a transaction of its own: there a failure is that
-step's alone. A step that was ever delivered before is always done by itself, so that one that kills its worker is known by its
-own count of deliveries.
+Each has its row, its entry in the history and its result as ever; they become visible together, with the commit, and are recorded
+by one statement. When anything goes wrong, nothing has happened, and each is claimed and done in a transaction of its own: there a
+failure is that step's alone, and one that kills its worker is known by its own count of deliveries.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 from django.db import Error as DatabaseError
@@ -17,19 +16,18 @@ from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
 from orchestration.core.foresight import Ends
-from orchestration.core.states import Direction, StepState
+from orchestration.core.references import Message
+from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.crash_points import reach
 from orchestration.database_errors import is_conflict
 from orchestration.engine.attempts import Attempt, Verdict
-from orchestration.engine.claims import Claim, StepMessage
-from orchestration.engine.records import NotRecorded
-from orchestration.engine.records_together import DoneStep, NotTogether, record_together
+from orchestration.engine.claims import UNCLAIMED, StepMessage
+from orchestration.engine.quick import took
+from orchestration.engine.records_unclaimed import DoneStep, NotTogether, record_unclaimed
 from orchestration.errors import StepError
 
 TOGETHER_SECONDS = 0.05
 """After so long a transaction takes in no further step: others may wait for the rows it holds."""
-_UNSEEN = Claim(row_id=0, generation=1, token=1, attempts=0, deliveries=1, unsure=False)
-"""Of a step that comes into being as done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +50,29 @@ class RanAhead:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """Steps that were done in one transaction."""
+class Done:
+    """Steps that were attempted, and what follows."""
 
     verdict: Verdict
-    last: Attempt
-    ahead: list[RanAhead]
+    last: Attempt | None = None
+    """The attempt that says what this worker goes on with, if there was one."""
+    ahead: list[RanAhead] = field(default_factory=list)
     """All but the first."""
 
 
-def share(first: Attempt) -> Shared | None:
-    """Do a claimed step, and those behind it, in one transaction. None: nothing has happened, and each is to be done by itself.
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Nothing has happened, as far as is known: the first step is to be claimed."""
 
-    Raises:
-        StepError: the first step is given up, and that is recorded.
-    """
-    if not (first.runs_ahead and first.may_share):
-        return None
+    error: Exception
+    its_own: bool
+    """Whether the first step is to be answered with the error, once it is claimed. Otherwise it is to be done by itself."""
+    command: Message | None
+    """What the first step was given."""
+
+
+def share(first: Attempt) -> Done | Undone:
+    """Do a step that was looked at, and those behind it that this worker may go straight on with, in one transaction."""
     attempt, done = first, list[DoneStep]()
     stop_at = time.monotonic() + TOGETHER_SECONDS
     try:
@@ -79,58 +83,60 @@ def share(first: Attempt) -> Shared | None:
                 ending = attempt.act()
                 if ending.state != StepState.DONE.value:
                     raise NotTogether
+                reference, now = attempt.participant.reference, time.monotonic()
+                took(reference, now - began)
+                done.append(DoneStep(ending, reference.task, attempt.message.task_id, began, now))
                 rows, foreseen = attempt.look_ahead(ending)
                 then = attempt.next_claim(foreseen)
-                task, now = attempt.participant.reference.task, time.monotonic()
-                done.append(DoneStep(ending, task, attempt.message.task_id, began, now))
-                following = attempt.follow(rows, ending, then, _UNSEEN) if then is not None else None
-                if following is None or not following.may_share or now > stop_at:
+                following = attempt.follow(rows, ending, then, UNCLAIMED) if then is not None else None
+                if then is None or not then.may_go_unclaimed or following is None or now > stop_at:
                     break
                 attempt = following
-            recorded = record_together(
+            unclaimed, ends = then is not None and then.may_go_unclaimed, isinstance(foreseen, Ends)
+            claim = record_unclaimed(
                 first.message.saga_id,
                 first.message.epoch,
-                first.claim,
+                SagaState(first.delivery.saga["state"]),
                 done,
                 resend_after=engine_settings().RESEND_AFTER_SECONDS,
-                ends=isinstance(foreseen, Ends),
-                then=then,
+                ends=ends,
+                then=None if unclaimed else then,
             )
             _reach_each(first, done, "K9")
     except Exception as error:
         return _answer(first, attempt, error)
     _reach_each(first, done, "K9", committed=True)
-    if then is not None and recorded.claim is not None:
-        attempt.following = attempt.follow(rows, ending, then, recorded.claim)
-    verdict = Verdict.ENDED if recorded.ended else Verdict.STOP if ending.skip_rest else Verdict.CARRY_ON
-    return Shared(verdict, attempt, [RanAhead.of(step) for step in done[1:]])
+    if unclaimed:
+        attempt.following = following
+    elif then is not None and claim is not None:
+        attempt.following = attempt.follow(rows, ending, then, claim)
+    verdict = Verdict.ENDED if ends else Verdict.STOP if ending.skip_rest else Verdict.CARRY_ON
+    return Done(verdict, attempt, [RanAhead.of(step) for step in done[1:]])
 
 
-def _answer(first: Attempt, attempt: Attempt, error: Exception) -> Shared | None:
-    """What follows from an error after which nothing has happened: the first step's own, or each is done by itself."""
-    its_own = attempt is first and not isinstance(error, NotTogether) and not is_conflict(error)
-    if isinstance(error, NotRecorded) or its_own:
-        return Shared(first.answer(error), first, [])
+def _answer(first: Attempt, attempt: Attempt, error: Exception) -> Undone:
+    """What follows from an error after which nothing has happened; or everything, if it was the answer to a commit that got lost."""
     if isinstance(error, DatabaseError) and not connection.in_atomic_block:
         connection.close()  # it may be what has failed
-    return None
+    its_own = attempt is first and not isinstance(error, NotTogether) and not is_conflict(error)
+    return Undone(error, its_own, first.command)
 
 
 def _reach_each(first: Attempt, done: list[DoneStep], point: str, *, committed: bool = False) -> None:
     for step in done:
-        _reach(replace(first.message, step=step.ending.name), point, committed=committed)
+        _reach(first.message, step.ending.name, point, committed=committed)
 
 
 def reach_claimed(message: StepMessage) -> None:
-    """Say that a step is claimed, and about to be done."""
-    _reach(message, "K13" if message.direction is Direction.UNDO else "K7")
+    """Say that a step is claimed, or was looked at, and is about to be done."""
+    _reach(message, message.step, "K13" if message.direction is Direction.UNDO else "K7")
 
 
-def _reach(message: StepMessage, point: str, *, committed: bool = False) -> None:
+def _reach(message: StepMessage, step: str, point: str, *, committed: bool = False) -> None:
     reach(
         point,
         about=[message.saga_id],
         direction=message.direction,
-        step=message.step,
+        step=step,
         committed=committed,
     )

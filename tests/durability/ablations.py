@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from orchestration.core import undoing
-from orchestration.engine import claims, perform, records
+from orchestration.engine import claims, perform, records, sharing
 from orchestration.engine.attempts import Verdict
 from orchestration.services import steering
 from tests.durability import schedules, switching_off, trip
@@ -50,9 +50,27 @@ ABLATIONS = [
         "took effect after undo had gone to work",
     ),
     Ablation(
+        "a quick step checks the epoch again when it is recorded",
+        lambda: switching_off.unclaimed("AND s.epoch = %(epoch)s"),
+        schedules.a_zombie_acts_in_a_pause_and_records_after_it,
+        "took effect while the saga was paused",
+    ),
+    Ablation(
+        "a quick step checks state and epoch again when it is recorded",
+        lambda: switching_off.unclaimed("AND s.state = %(before)s AND s.epoch = %(epoch)s AND NOT s.paused"),
+        schedules.a_local_step_is_overtaken_by_undo,
+        "was recorded after undo had begun",
+    ),
+    Ablation(
+        "a quick step that somebody else has recorded is not recorded again",
+        lambda: mock.patch.object(sharing, "record_unclaimed", switching_off.recorded_anyway),
+        schedules.a_duplicate_of_a_quick_step_is_done_while_the_first_freezes,
+        "took effect 2 times",
+    ),
+    Ablation(
         "a local step checks the epoch again when it is recorded",
         lambda: switching_off.sql(records, "_RECORD", "epoch = %(epoch)s AND NOT paused", "NOT paused"),
-        schedules.a_zombie_acts_in_a_pause_and_records_after_it,
+        schedules.a_zombie_with_a_claim_acts_in_a_pause_and_records_after_it,
         "took effect while the saga was paused",
     ),
     Ablation(
@@ -62,7 +80,7 @@ ABLATIONS = [
             "_RECORD",
             "AND state = ANY(%(states)s)\n       AND (NOT %(strict)s OR (epoch = %(epoch)s AND NOT paused))",
         ),
-        schedules.a_local_step_is_overtaken_by_undo,
+        schedules.a_local_step_with_a_claim_is_overtaken_by_undo,
         "was recorded after undo had begun",
     ),
     Ablation(

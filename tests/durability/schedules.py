@@ -53,6 +53,21 @@ def a_zombie_fails_while_its_successor_acts(world: World) -> None:
 
 def a_zombie_acts_in_a_pause_and_records_after_it(world: World) -> None:
     world.start("a")
+    _hold_in_a_pause(world)
+
+
+def a_zombie_with_a_claim_acts_in_a_pause_and_records_after_it(world: World) -> None:
+    world.start("a")
+    _delivered_in_vain(world, "model.hold")
+    _hold_in_a_pause(world)
+
+
+def _delivered_in_vain(world: World, step: str) -> None:
+    """What is delivered again is claimed, also where it is quick."""
+    world.carry(step, fate=Fate("die", "K6"))
+
+
+def _hold_in_a_pause(world: World) -> None:
     world.carry("model.hold", fate=frozen(then="K8"))
     world.person("pause", "a")
     world.wake()
@@ -64,6 +79,21 @@ def a_local_step_is_overtaken_by_undo(world: World) -> None:
     world.start("a")
     world.carry("model.hold", fate=frozen())
     world.person("cancel", "a")
+    world.wake()
+
+
+def a_local_step_with_a_claim_is_overtaken_by_undo(world: World) -> None:
+    world.start("a")
+    _delivered_in_vain(world, "model.hold")
+    world.carry("model.hold", fate=frozen())
+    world.person("cancel", "a")
+    world.wake()
+
+
+def a_duplicate_of_a_quick_step_is_done_while_the_first_freezes(world: World) -> None:
+    world.start("a")
+    world.carry("model.hold", fate=frozen())
+    world.again("model.hold")
     world.wake()
 
 

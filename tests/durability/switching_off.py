@@ -6,6 +6,7 @@ switched off where it is now.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from orchestration.engine import (
     history,
     outbox,
     records,
+    records_unclaimed,
     settle,
 )
 from orchestration.engine.prepared import Statement
@@ -31,19 +33,37 @@ from orchestration.engine.transport import transport
 from orchestration.models import InboxMessage
 
 
-@contextmanager
-def sql(module: Any, name: str, old: str, new: str = "") -> Iterator[None]:
+def sql(module: Any, name: str, old: str, new: str = "") -> AbstractContextManager[Any]:
     """Replace a piece of a statement."""
-    found = getattr(module, name)
+    return mock.patch.object(module, name, _changed(getattr(module, name), old, new))
+
+
+def sql_in(table: Any, key: Any, old: str, new: str = "") -> AbstractContextManager[Any]:
+    """Replace a piece of a statement in a table of them."""
+    return mock.patch.dict(table, {key: _changed(table[key], old, new)})
+
+
+def _changed(found: Any, old: str, new: str) -> Any:
     text = found.sql if isinstance(found, Statement) else found
-    assert old in text, f"{module.__name__}.{name} no longer says {old!r}"
+    assert old in text, f"no longer says {old!r}: {text}"
     changed = text.replace(old, new)
     if isinstance(found, Statement):
         types = {parameter: kind for parameter, kind in found.types.items() if f"%({parameter})s" in changed}
         # Under a name of its own: the connection goes on having the whole one prepared.
         changed = Statement(f"ablated_{uuid4().hex}", changed, **types)
-    with mock.patch.object(module, name, changed):
-        yield
+    return changed
+
+
+def unclaimed(old: str) -> AbstractContextManager[Any]:
+    """Leave a condition out wherever quick steps are recorded."""
+    return all_of(*(sql_in(records_unclaimed._RECORDS, which, old) for which in records_unclaimed._RECORDS))
+
+
+def recorded_anyway(*args: Any, **kwargs: Any) -> Any:
+    """Record quick steps, and commit whatever comes of it."""
+    with contextlib.suppress(records_unclaimed.NotTogether):
+        return records_unclaimed.record_unclaimed(*args, **kwargs)
+    return None
 
 
 @contextmanager

@@ -67,13 +67,13 @@ def test_one_message_carries_a_chain_to_its_end_with_the_rows_and_history_of_six
     assert _is_sound()
 
 
-def test_it_costs_one_statement_of_the_engine_for_the_claim_and_one_for_all_records() -> None:
+def test_it_costs_one_statement_of_the_engine_for_the_look_and_one_for_all_records() -> None:
     run = SagaRun(steps_ahead.chain, Ledger(name="x"))
     _deliver(SagaRun(steps_ahead.chain, Ledger(name="warm")), "ahead.one")
     with CaptureQueriesContext(connection) as seen:
         _deliver(run, "ahead.one")
     assert [query["sql"].split()[:2] for query in seen if "orderly" in query["sql"]] == [
-        ["EXECUTE", "orderly_claim"],
+        ["EXECUTE", "orderly_look"],
         ["EXECUTE", "orderly_record_together"],
     ]
     assert len([query for query in seen if "sample_effect" in query["sql"]]) == 3
@@ -87,7 +87,7 @@ def test_by_message_it_costs_two_statements_of_the_engine_for_each_step() -> Non
             for step in ("ahead.one", "ahead.two", "ahead.three"):
                 _deliver(run, step)
     engine = [query["sql"].split()[1] for query in seen if "orderly" in query["sql"]]
-    assert engine == ["orderly_claim", "orderly_record"] * 3
+    assert engine == ["orderly_look", "orderly_record_unclaimed"] * 3
     assert run.state == "completed"
 
 
