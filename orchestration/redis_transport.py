@@ -3,24 +3,88 @@
 Kombu makes a new `redis.Redis` for each command it sends: for each message put into a queue, taken out, acknowledged, and for
 each event. Making one costs more than the command, and all of them share one pool of connections anyway. And it takes and
 acknowledges each message in a transaction of Redis, of which nothing here depends: a message of which one half was
-written is lost at worst, and what is lost is found by the rows.
+written is lost at worst, and what is lost is found by the rows. An acknowledgement goes out with the next message that is taken, or
+a moment later: whoever is killed in that moment gets messages again that it had handled, as in any other moment before it.
 A project takes it by `kombu.transport.TRANSPORT_ALIASES["redis"] = "orchestration.redis_transport:Transport"`, beside its Celery
 app; and for `rediss` likewise.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import time
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+from kombu.utils.json import dumps
+
+logger = logging.getLogger(__name__)
+
+ACKNOWLEDGE_WITHIN = 0.02
+"""Seconds for which an acknowledgement waits for a message to go along with."""
 
 
 class QoS(redis.QoS):
-    """Kombu's record of what is not acknowledged yet, written with one round trip and no transaction."""
+    """Kombu's record of what is not acknowledged yet, written without transactions, and for each message with one round trip."""
 
     channel: Any
+    _owed: list[Any]
+    """Acknowledged here, and not yet in Redis."""
+    _promised = False
+    """Whether the event loop will settle what is owed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._owed = []
+
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Note a message as taken; what is owed goes along."""
+        owed = list(self._owed)
+        with self.pipe_or_acquire() as pipe:
+            self._remove(owed, pipe)
+            taken = dumps(
+                [message._raw, message.delivery_info["exchange"], message.delivery_info["routing_key"]]
+            )
+            pipe.zadd(self.unacked_index_key, {delivery_tag: time()}).hset(
+                self.unacked_key, delivery_tag, taken
+            )
+            pipe.execute()
+        del self._owed[: len(owed)]
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: Any) -> None:
+        """Acknowledge a message: at once where nothing drives an event loop, otherwise within ACKNOWLEDGE_WITHIN."""
+        loop = self.channel.connection.loop
+        self._owed.append(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+        if loop is None:
+            self.settle()
+        elif not self._promised:
+            self._promised = True
+            loop.call_later(ACKNOWLEDGE_WITHIN, self._settle_as_promised)
+
+    def settle(self) -> None:
+        """Acknowledge in Redis what is owed."""
+        if owed := list(self._owed):
+            with self.pipe_or_acquire() as pipe:
+                self._remove(owed, pipe)
+                pipe.execute()
+            del self._owed[: len(owed)]
+
+    def _settle_as_promised(self) -> None:
+        self._promised = False
+        try:
+            self.settle()
+        except self.channel.connection_errors as error:
+            # The consumer finds out by itself that its connection is gone. These messages come again, and are refused by the rows.
+            logger.warning("%s messages could not be acknowledged: %s", len(self._owed), error)
+            self._owed.clear()
+
+    def _remove(self, owed: list[Any], pipe: Any) -> None:
+        if owed:
+            pipe.zrem(self.unacked_index_key, *owed).hdel(self.unacked_key, *owed)
 
     @contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
@@ -36,8 +100,19 @@ class Channel(redis.Channel):
     """Kombu's channel, with one client for all commands that do not wait."""
 
     QoS = QoS
+    connection_errors: tuple[type[BaseException], ...]
     _kept: tuple[Any, Any] | None = None
     """The client, and the pool it was made for: a channel that connects anew has another."""
+
+    def close(self) -> None:
+        """Settle what is owed, then close."""
+        qos: Any = self._qos
+        if qos is not None and not self.closed:
+            try:
+                qos.settle()
+            except self.connection_errors as error:
+                logger.warning("messages could not be acknowledged: %s", error)
+        super().close()
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
@@ -55,3 +130,10 @@ class Transport(redis.Transport):
     """Kombu's transport with that channel."""
 
     Channel = Channel
+    loop: Any = None
+    """The event loop that drives it, if one does."""
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Kombu's; and remember the loop."""
+        self.loop = loop
+        super().register_with_event_loop(connection, loop)

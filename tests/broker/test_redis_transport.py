@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
+import pytest
 from celery import current_app
 from kombu import Connection
 
 from orchestration import redis_transport
+from orchestration.redis_transport import ACKNOWLEDGE_WITHIN
+from tests.broker.own_valkey import OwnValkey, own_valkey
 
 
 def test_addresses_of_redis_are_reached_by_it_and_shown_as_they_are() -> None:
@@ -29,3 +33,116 @@ def test_a_channel_keeps_its_client_until_it_has_another_pool() -> None:
         assert channel._create_client() is first
         channel._pool = None
         assert channel._create_client() is not first
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[OwnValkey]:
+    with own_valkey() as own:
+        yield own
+
+
+class _Loop:
+    """What an event loop was asked to call later."""
+
+    def __init__(self) -> None:
+        self.promised: list[tuple[float, Callable[[], Any]]] = []
+
+    def call_later(self, seconds: float, what: Callable[[], Any]) -> None:
+        self.promised.append((seconds, what))
+
+
+class _Taking:
+    """A consumer that takes messages one at a time."""
+
+    def __init__(self, valkey: OwnValkey, loop: _Loop | None) -> None:
+        valkey.admin.flushall()
+        self.redis = valkey.admin
+        self.connection = cast(Any, Connection(valkey.url(), transport=redis_transport.Transport))
+        self.connection.transport.loop = loop
+        self.channel = self.connection.channel()
+        self.channel.queue_declare("q")
+        self.channel.basic_qos(prefetch_count=10)
+
+    def put(self, messages: int) -> None:
+        for number in range(messages):
+            self.channel.basic_publish(self.channel.prepare_message(f"{number}"), "", "q")
+
+    def take(self) -> Any:
+        message = self.channel.basic_get("q")
+        assert message is not None
+        return message
+
+    @property
+    def unacknowledged(self) -> int:
+        assert self.redis.hlen("unacked") == self.redis.zcard("unacked_index")
+        return int(self.redis.hlen("unacked"))
+
+
+def _commands(valkey: OwnValkey) -> int:
+    return int(valkey.admin.info("commandstats").get("cmdstat_zrem", {}).get("calls", 0))
+
+
+def test_an_acknowledgement_goes_along_with_the_next_message(valkey: OwnValkey) -> None:
+    loop = _Loop()
+    taking = _Taking(valkey, loop)
+    taking.put(3)
+    first, second = taking.take(), taking.take()
+    first.ack()
+    second.ack()
+    assert taking.unacknowledged == 2
+    before = _commands(valkey)
+    taking.take()
+    assert (taking.unacknowledged, _commands(valkey) - before) == (1, 1)
+    assert [seconds for seconds, _ in loop.promised] == [ACKNOWLEDGE_WITHIN]
+    taking.connection.close()
+
+
+def test_one_that_meets_no_further_message_goes_out_a_moment_later(valkey: OwnValkey) -> None:
+    loop = _Loop()
+    taking = _Taking(valkey, loop)
+    taking.put(2)
+    for _ in range(2):
+        taking.take().ack()
+        assert taking.unacknowledged == 1
+        loop.promised.pop()[1]()
+        assert taking.unacknowledged == 0
+    taking.connection.close()
+
+
+def test_without_an_event_loop_it_goes_out_at_once(valkey: OwnValkey) -> None:
+    taking = _Taking(valkey, None)
+    taking.put(1)
+    taking.take().ack()
+    assert taking.unacknowledged == 0
+    taking.connection.close()
+
+
+def test_closing_a_channel_sends_what_is_owed_and_puts_back_what_is_not_acknowledged(
+    valkey: OwnValkey,
+) -> None:
+    taking = _Taking(valkey, _Loop())
+    taking.put(2)
+    taking.take().ack()
+    taking.take()
+    taking.channel.close()
+    assert (taking.unacknowledged, taking.redis.llen("q")) == (0, 1)
+    taking.connection.close()
+
+
+def test_a_broker_that_has_gone_makes_no_trouble_for_whoever_owes(
+    valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = _Loop()
+    taking = _Taking(valkey, loop)
+    taking.put(1)
+    taking.take().ack()
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(taking.channel, "conn_or_acquire", gone)
+    loop.promised.pop()[1]()
+    taking.channel.qos.settle()  # nothing is owed any more
+    monkeypatch.undo()
+    assert taking.unacknowledged == 1
+    taking.connection.close()
