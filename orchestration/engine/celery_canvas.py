@@ -130,8 +130,9 @@ def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
 
 
 def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
+    given: dict[str, Any] = {name: value for name, value in kwargs.items() if value}
     return signature(
-        task, kwargs=kwargs, immutable=immutable, queue=engine_settings().QUEUE, ignore_result=True
+        task, kwargs=given, immutable=immutable, queue=engine_settings().QUEUE, ignore_result=True
     )
 
 

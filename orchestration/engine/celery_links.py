@@ -60,7 +60,9 @@ class Links:
     def _send_next(self) -> None:
         """Send the next link at once, as Celery would after the task has returned, but without building it anew."""
         try:
-            sent = send_link(self._links, parent_id=self._request.id, root_id=self._request.root_id)
+            sent = send_link(
+                self._links, parent_id=self._request.id, root_id=self._request.root_id, retry=False
+            )
         except BROKER_ERRORS:
             return  # Celery tries again, and says so if that fails as well
         if sent:

@@ -27,7 +27,7 @@ EPOCH = 1_986_040_627
 _PLAIN = frozenset({"queue", "ignore_result", "task_id", "reply_to", "link_error"})
 """Options of a link that is nothing but a task in a chain. One with others (of a group, of a chord) is left to Celery."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_ANSWERS = re.compile(rf'"reply_to": "({_ID.pattern})"')
+_ANSWERS = re.compile(rf'"reply_to": "{_ID.pattern}", |, "reply_to": "{_ID.pattern}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,19 @@ def stamp_of(key: Hashable, build: Callable[[], Signature[Any]]) -> Stamp:
 
 
 def send_link(
-    links: list[dict[str, Any]], *, parent_id: str | None = None, root_id: str | None = None
+    links: list[dict[str, Any]],
+    *,
+    parent_id: str | None = None,
+    root_id: str | None = None,
+    retry: bool | None = None,
 ) -> bool:
     """Send the last of these links, and with it those before it. False when it is for Celery to send.
+
+    Args:
+        links: as `Stamp.links` or the request of a task has them.
+        parent_id: the task that goes before.
+        root_id: the first of them.
+        retry: whether a broker that does not answer is asked again, as the settings say; that is the default.
 
     Raises:
         Exception: whatever the broker's client raises when it does not take the message.
@@ -89,7 +99,6 @@ def send_link(
         [],
         link["kwargs"],
         errbacks=options.get("link_error"),
-        reply_to=options.get("reply_to"),
         time_limit=task.time_limit if task is not None else None,
         soft_time_limit=task.soft_time_limit if task is not None else None,
         root_id=root_id,
@@ -104,7 +113,16 @@ def send_link(
         app.amqp.producer_pool.acquire(block=True) as producer,
         producer.connection._reraise_as_library_errors(),
     ):
-        app.amqp.send_task_message(producer, link["task"], message, queue=options["queue"])
+        # To ask kombu whether a queue is declared costs as much as the publishing.
+        declared = hash(app.amqp.queues[options["queue"]]) in producer.connection.declared_entities
+        app.amqp.send_task_message(
+            producer,
+            link["task"],
+            message,
+            queue=options["queue"],
+            declare=[] if declared else None,
+            retry=retry,
+        )
     return True
 
 
@@ -112,7 +130,6 @@ def _frozen(whole: Any) -> Stamp:
     tasks, _ = whole.prepare_steps(
         (), {}, whole.tasks, None, None, whole.options.get("link_error"), whole.app
     )
-    text = json.dumps(tasks)
     # The address for answers is this process's, and of no use to anybody: nothing here waits for one.
-    shared = {str(SAGA), *_ANSWERS.findall(text)}
-    return Stamp(text, tuple(dict.fromkeys(known for known in _ID.findall(text) if known not in shared)))
+    text = _ANSWERS.sub("", json.dumps(tasks))
+    return Stamp(text, tuple(dict.fromkeys(known for known in _ID.findall(text) if known != str(SAGA))))
