@@ -88,6 +88,8 @@ class Postgres:
             "max_connections=200",
             "shared_buffers=128MB",
             "jit=off",
+            # Of a disk without a head. Otherwise a plan that is made while a table is small reads all of it, and is kept.
+            "random_page_cost=1.1",
             "log_line_prefix=%m [%p] ",
             *(_THROW_AWAY if self._throw_away else ()),
         ):
