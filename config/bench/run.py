@@ -1,4 +1,4 @@
-"""One run: a round for counting, then rounds for measuring, in each of which every side has its turn."""
+"""One run: a round for counting, then rounds for measuring."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from config.bench.counting import read_published
-from config.bench.figures import Counted, Round, Taken
+from config.bench.figures import Counted, Taken
 from config.bench.proxy import Tally
+from config.bench.round import measure, warm_up
 from config.bench.sides import ALL
-from config.bench.turn import Turn, World, bytes_received, turn
+from config.bench.turn import World, bytes_received, turn
 from config.boot.progress import say
 
-WARM_UP = 8
-"""Sagas of each shape before anything is measured: connections, caches, statements."""
 MOST_COUNTED = 50
-MOST_SINGLES = 50
 SETTLE_SECONDS = 0.5
 """For what a worker still does after the last saga has ended: acknowledging, storing results."""
 MOST_STATEMENTS = 40
@@ -49,14 +47,18 @@ class Run:
         for number in range(self.rounds):
             # Another one first each time: whoever comes first may find the machine in another mood.
             first = number % len(self.sides)
-            for side in [*self.sides[first:], *self.sides[:first]]:
-                self._measure(side, number)
+            order = [*self.sides[first:], *self.sides[:first]]
+            for shape, side, taken in measure(self.world, order, self.shapes, self.sagas):
+                self.taken[shape][side].rounds.append(taken)
+                say(
+                    f"round {number + 1} of {self.rounds}, {side}, {shape}: {taken.sagas_per_second:.1f} sagas/s"
+                )
 
     def _count(self, side: str) -> None:
         file = self.world.folder.run / f"{side}.published"
         tallies: list[Tally] = []
         with turn(self.world, ALL[side], count_into=file, tally=tallies) as at_work:
-            _warm_up(at_work, self.shapes)
+            warm_up(at_work, self.shapes)
             for shape in self.shapes:
                 time.sleep(SETTLE_SECONDS)  # nothing tells when a worker has acknowledged its last message
                 tallies[0].reset()
@@ -88,32 +90,3 @@ class Run:
                     f"counted, {side}, {shape}: {told.queries:.1f} queries, {told.commits:.1f} commits, "
                     f"{told.messages:.1f} messages, {told.published_bytes:.0f} bytes per saga"
                 )
-
-    def _measure(self, side: str, number: int) -> None:
-        with turn(self.world, ALL[side]) as at_work:
-            _warm_up(at_work, self.shapes)
-            for shape in self.shapes:
-                time.sleep(SETTLE_SECONDS)  # as above
-                before = at_work.cpu()
-                seconds = at_work.batch(shape, self.sagas)
-                after = at_work.cpu()
-                latencies = at_work.client.singles(shape, min(MOST_SINGLES, self.sagas))
-                taken = Round(
-                    sagas_per_second=self.sagas / seconds,
-                    latencies=latencies,
-                    cpu_ms={
-                        who: 1000 * (used - had) / self.sagas
-                        if (used := after[who]) is not None and (had := before[who]) is not None
-                        else None
-                        for who in before
-                    },
-                )
-                self.taken[shape][side].rounds.append(taken)
-                say(
-                    f"round {number + 1} of {self.rounds}, {side}, {shape}: {taken.sagas_per_second:.1f} sagas/s"
-                )
-
-
-def _warm_up(at_work: Turn, shapes: Sequence[str]) -> None:
-    for shape in shapes:
-        at_work.batch(shape, WARM_UP)

@@ -1,6 +1,7 @@
 """A turn of one side: a fresh database, its worker and its client, started before and gone after.
 
-Every turn begins with empty tables, so no side works on what another, or an earlier round, has left.
+Every turn begins with empty tables, so no side works on what another, or an earlier round, has left. Several may be there at the
+same time; all but the one that is measured are frozen then.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from config.bench.consumption import cpu_seconds
 from config.bench.counting import COUNT_INTO
 from config.bench.proxy import Proxy, Tally
 from config.bench.shapes import STEPS_PER_SAGA
-from config.bench.sides import Side
+from config.bench.sides import ALL, Side
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
 from config.durability.keeper import Keeper
@@ -42,8 +43,26 @@ class World:
     template: str
     """Address of the database with all tables, of which each turn gets a copy."""
     broker: str
+    results: str
     run_id: Mapping[str, str]
     """What marks every process of this run in its environment."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether several sides can be there at once: only a broker of ours has a place of its own for each."""
+        valkey = self.servers.valkey
+        return valkey is not None and (self.broker, self.results) == (valkey.url(0), valkey.url(1))
+
+    def places(self, side: Side) -> dict[str, str]:
+        """Where a side has its messages and its chords, as the environment names it."""
+        valkey = self.servers.valkey
+        if valkey is None or not self.side_by_side:
+            return {}
+        number = 2 * list(ALL).index(side.name)
+        return {
+            "CELERY_BROKER_URL": valkey.url(number),
+            "CELERY_RESULT_BACKEND": valkey.url(number + 1),
+        }
 
     def server_pids(self) -> dict[str, int | None]:
         """Process ids of the database and the broker, where they are ours."""
@@ -57,6 +76,29 @@ class Turn:
     def __init__(self, world: World, side: Side, client: Client, worker: int | None, database: str) -> None:
         self._world, self._side, self.client = world, side, client
         self._worker, self._database = worker, database
+
+    def freeze(self) -> None:
+        """Stop everything of this side where it is; it takes nothing from whoever is measured meanwhile."""
+        self._signal(signal.SIGSTOP)
+
+    @contextlib.contextmanager
+    def thawed(self) -> Iterator[None]:
+        """Let it work, for as long as the block lasts."""
+        self.thaw()
+        try:
+            yield
+        finally:
+            self.freeze()
+
+    def thaw(self) -> None:
+        """Let it work again, also if it has ended meanwhile."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, which: signal.Signals) -> None:
+        for group in (self._worker, self.client.pid):
+            if group is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, which)
 
     def cpu(self) -> dict[str, float | None]:
         """CPU seconds used so far by who does the steps, who starts the sagas, the database and the broker."""
@@ -106,9 +148,15 @@ def turn(
         profile_into: file for the profile of the worker, which then has a single process.
     """
     with contextlib.ExitStack() as stack:
-        _forget_messages(world)
-        database = stack.enter_context(_copy(world.template))
-        environment = {**world.run_id, OBSERVER: database, "DATABASE_URL": database, **side.environment}
+        _forget_messages(world, side)
+        database = stack.enter_context(_copy(world.template, side.name))
+        environment = {
+            **world.run_id,
+            OBSERVER: database,
+            "DATABASE_URL": database,
+            **world.places(side),
+            **side.environment,
+        }
         if tally is not None:
             proxy = stack.enter_context(Proxy(database))
             tally.append(proxy.tally)
@@ -131,7 +179,9 @@ def turn(
         )
         with _connected(database) as link, link.cursor() as cursor:
             cursor.execute("CHECKPOINT")  # not in the middle of what is measured
-        yield Turn(world, side, client, worker, database)
+        at_work = Turn(world, side, client, worker, database)
+        stack.callback(at_work.thaw)  # what is frozen cannot end in order
+        yield at_work
 
 
 def bytes_received(broker: str) -> int | None:
@@ -143,11 +193,11 @@ def bytes_received(broker: str) -> int | None:
         return said["total_net_input_bytes"]
 
 
-def _forget_messages(world: World) -> None:
+def _forget_messages(world: World, side: Side) -> None:
     """Empty a broker that is ours: what a former turn has left there names sagas of a database that is gone."""
-    if world.servers.valkey is not None:
-        with redis.Redis.from_url(world.servers.valkey.url(0)) as link:
-            link.flushall()
+    for place in world.places(side).values():
+        with redis.Redis.from_url(place) as link:
+            link.flushdb()
 
 
 @contextlib.contextmanager
@@ -161,17 +211,18 @@ def _connected(url: str) -> Iterator[psycopg2.extensions.connection]:
 
 
 @contextlib.contextmanager
-def _copy(template: str) -> Iterator[str]:
+def _copy(template: str, side: str) -> Iterator[str]:
     """A database of its own beside the template, dropped afterwards, whoever is still connected."""
     name = urlsplit(template).path.lstrip("/")
-    copy = f"{name}_turn"
+    copy = f"{name}_{side}"
     # From within the template: it may have no other visitors while it is copied.
     with _connected(template) as link, link.cursor() as cursor:
         cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
         cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
-        try:
-            yield urlunsplit(urlsplit(template)._replace(path=f"/{copy}"))
-        finally:
+    try:
+        yield urlunsplit(urlsplit(template)._replace(path=f"/{copy}"))
+    finally:
+        with _connected(template) as link, link.cursor() as cursor:
             cursor.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
 
 

@@ -81,5 +81,6 @@ class Command(BaseCommand):
             apart.servers,
             os.environ["DATABASE_URL"],
             os.environ["CELERY_BROKER_URL"],
+            os.environ["CELERY_RESULT_BACKEND"],
             {RUN_ID: run_id},
         )
