@@ -74,7 +74,7 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 def ratio(over: Sequence[Round], under: Sequence[Round]) -> Spread:
-    """How many times the throughput, round by round: both sides of a quotient had the same minute."""
+    """How many times the throughput, round by round: within one the sides take turns."""
     return spread(
         one.sagas_per_second / other.sagas_per_second for one, other in zip(over, under, strict=True)
     )

@@ -15,7 +15,9 @@ SIDES = ("bare", "distributed", "run_ahead", "dbos", "floor")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     parser.add_argument("--rounds", type=number(1), default=5, help="rounds, each with every side (5)")
-    parser.add_argument("--sagas", type=number(10), default=300, help="sagas of one batch (300)")
+    parser.add_argument(
+        "--sagas", type=number(10), default=300, help="sagas of each side, shape and round (300)"
+    )
     parser.add_argument("--shapes", type=_names(SHAPES), default=tuple(SHAPES), help=", ".join(SHAPES))
     parser.add_argument("--sides", type=_names(SIDES), default=SIDES, help=", ".join(SIDES))
     parser.add_argument("--without", type=_names(SIDES), default=(), help="sides to leave out")

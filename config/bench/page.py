@@ -7,6 +7,7 @@ from typing import Any
 
 from config.bench.chart import NAMES, chart
 from config.bench.report import COLUMNS, cells, told
+from config.bench.round import pieces
 from config.bench.shapes import DBOS_AT_ONCE, PROCESSES, SHAPES
 from config.bench.sides import RUN_AHEAD_SECONDS
 from config.durability.paragraphs import wrapped
@@ -35,8 +36,8 @@ def document(report: dict[str, Any]) -> str:
         "## Ratios",
         "",
         wrapped(
-            "Of throughput, each taken within one round, so that both sides had the same minute of the same machine: the "
-            "median, and in brackets the least and the most. A promise is held against the worse of both shapes."
+            "Of throughput, each taken within one round, in which the sides take turns every second or two: the median of the "
+            "rounds, and in brackets the least and the most. A promise is held against the worse of both shapes."
         ),
         "",
         "| | " + " | ".join([*report["shapes"], "the worse"]) + " |",
@@ -77,9 +78,12 @@ def _method(report: dict[str, Any]) -> list[str]:
         "steps in the processes that start them, without a queue; in threads for the chain, in a coroutine that gathers the "
         f"parallel steps, {DBOS_AT_ONCE['chain']} and {DBOS_AT_ONCE['parallel']} at once in each process: the fastest of the documented "
         "ways that were tried. *PostgreSQL alone*: the same rows, each committed, by as many connections.",
-        f"**Turns.** {report['rounds']} rounds; in each every side has a turn, another one first each time. A turn starts on a "
-        "fresh database and an empty broker, warms up, runs a batch of "
-        f"{report['sagas']} sagas of each shape started at once, then {singles} sagas one at a time.",
+        f"**Turns.** {report['rounds']} rounds, each on fresh databases and an empty broker, and each begun by another side. "
+        "All sides are started and warmed up, and frozen; then each batch of "
+        f"{report['sagas']} sagas is cut into {len(pieces(report['sagas']))} pieces, whose sagas are started at once, and the sides take "
+        f"turns with these: a machine is faster in one minute than in the next, and all sides get their share of both. Afterwards each does {singles} "
+        "sagas one at a time. On a broker that the environment names, where each side cannot have a place of its own, one side after "
+        "the other is started instead, and does its batch in one piece.",
         "**Moments.** A batch lasts from before its first start to the end of its last saga, a single saga from before its "
         "start to its end. The end is what the database says: of a saga of Orderly when it is recorded as completed, of a "
         "bare canvas already when its last row is written. DBOS and PostgreSQL alone end when the caller has the answer.",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from config.boot.paths import PROJECT
@@ -101,25 +102,33 @@ def could_be_true(figures: dict[str, Any]) -> None:
 
 
 @pytest.mark.durability
-def test_ctrl_c_leaves_neither_process_nor_folder_behind(temporary: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)], ids=["ctrl-c", "killed"]
+)
+def test_however_it_ends_no_process_is_left_behind_frozen_ones_neither(
+    temporary: Path, how: signal.Signals, status: int
+) -> None:
     said = temporary / "said"
     with said.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "bench", "--sagas", "50", "--without", "dbos"],
+            [sys.executable, "manage.py", "bench", "--sagas", "50", "--sides", "bare,distributed", "--shapes", "chain"],
             cwd=PROJECT, env={**clean_environment(), "TMPDIR": str(temporary)}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             start_new_session=True,
         )  # fmt: skip
     try:
-        wait_until(lambda: "counted, bare, parallel" in said.read_text(), "the first side is counted", 300)
+        wait_until(lambda: "counted, distributed" in said.read_text(), "all sides are counted", 300)
         (folder,) = temporary.glob("orderly-apart-*")
-        wait_until(lambda: (folder / "run" / "distributed.ready").exists(), "a worker is there", 120)
-        assert len(list(of_folder(folder))) > 4
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130, said.read_text()[-3000:]
+        wait_until(lambda: len(_frozen(folder)) > 4, "one side is frozen", 120)
+        process.send_signal(how)
+        assert process.wait(timeout=60) == status, said.read_text()[-3000:]
     finally:
         process.kill()
-    assert [left.cmdline() for left in of_folder(folder)] == []
-    assert not folder.exists()
+    wait_until(lambda: not list(of_folder(folder)), "all processes have gone", 30)
+    assert folder.exists() == (how is signal.SIGKILL)
+
+
+def _frozen(folder: Path) -> list[psutil.Process]:
+    return [each for each in of_folder(folder) if each.status() == psutil.STATUS_STOPPED]
 
 
 @pytest.mark.durability
