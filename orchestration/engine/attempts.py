@@ -11,30 +11,24 @@ from enum import Enum
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
-from pydantic import ValidationError
 
 from orchestration.conf import engine_settings
-from orchestration.core.binding import build_command
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.foresight import Ends, Foreseen, Known, Unclear, foresee
-from orchestration.core.outcome import NOT_NEEDED, NotNeeded
+from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
-from orchestration.crash_points import reach
+from orchestration.engine.acting import Acting
 from orchestration.engine.ahead import Ahead
 from orchestration.engine.claims import UNCLAIMED, Claim, Delivery, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
-from orchestration.engine.contexts import context_for
 from orchestration.engine.failures import Failed, record_failure
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.late import keep_late_result
-from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant, participant_for
-from orchestration.engine.quick import is_quick
 from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
 from orchestration.engine.release import release_claim
 from orchestration.engine.transport import knock
-from orchestration.errors import SkipRest, StepRejected
 from orchestration.models import Saga, SagaStep
 
 
@@ -49,8 +43,11 @@ class Verdict(Enum):
     """The saga has ended with it: there is nothing to carry."""
 
 
-class Attempt:
-    """One step, claimed or looked at, about to be done."""
+class Attempt(Acting):
+    """One step, and what comes of it."""
+
+    following: Attempt | None = None
+    """After `run`: the step this worker goes on with, if it does."""
 
     def __init__(
         self,
@@ -61,12 +58,8 @@ class Attempt:
         definition: SagaDefinition,
         ahead: Ahead | None,
     ) -> None:
-        self.participant, self.message, self.claim, self.definition = participant, message, claim, definition
-        self.delivery, self.ahead = delivery, ahead
-        self.context = context_for(message, delivery.saga, claim)
-        self.command: Message | None = None
-        self.following: Attempt | None = None
-        """After `run`: the step this worker goes on with, if it does."""
+        super().__init__(participant, message, delivery, claim, definition)
+        self.ahead = ahead
 
     def run(self) -> Verdict:
         """Act and record.
@@ -77,11 +70,8 @@ class Attempt:
         self.following = None
         external = self.participant.reference.is_external
         try:
-            self.command = self._command()
-        except ValidationError as error:
-            return self._failed(_unbuildable(self.message, error))
-        try:
-            return self._external(self.command) if external else self._local(self.command)
+            command = self.build()
+            return self._external(command) if external else self._local(command)
         except Exception as error:  # every error of a step is data for its policy
             return self.answer(error)
 
@@ -97,65 +87,24 @@ class Attempt:
             return self._database_failed(error)
         return self._failed(error)
 
-    def act(self) -> Ending:
-        """Act in the caller's transaction, and say how it is to be recorded. Any error is the caller's to answer."""
-        try:
-            self.command = self._command()
-        except ValidationError as error:
-            raise _unbuildable(self.message, error) from error
-        result, skip_rest = self._act(self.command)
-        return self._ending(self.command, result, skip_rest)
-
-    def _command(self) -> Message:
-        step = self.definition.steps[self.message.step]
-        takes = self.participant.reference.takes
-        return build_command(self.definition, step, takes, self.delivery.saga["input"], self.delivery.results)
-
     @again_after_conflict
     def _local(self, command: Message) -> Verdict:
         with transaction.atomic():
-            self._allow_its_time()
-            result, skip_rest = self._act(command)
+            self.allow_its_time()
+            result, skip_rest = self.act_locally(command)
             verdict = self._record(command, result, strict=True, skip_rest=skip_rest)
-            self._reach("K9")
-        self._reach("K9", committed=True)
+            self.reach("K9")
+        self.reach("K9", committed=True)
         return verdict
 
-    def _act(self, command: Message) -> tuple[Message | NotNeeded | None, bool]:
-        try:
-            result, skip_rest = self.participant.perform_action(command, self.context), False
-        except SkipRest:
-            result, skip_rest = None, True
-        self._reach_effect()
-        return result, skip_rest
-
-    def _allow_its_time(self) -> None:
-        """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
-        reference = self.participant.reference
-        if not is_quick(reference):  # no statement more for a step of ordinary length
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SET LOCAL idle_in_transaction_session_timeout = %s", [f"{reference.timeout:.0f}s"]
-                )
-
     def _external(self, command: Message) -> Verdict:
-        skip_rest = False
-        with renewed(self.claim, self.participant.reference.timeout):
-            result: Message | NotNeeded | None = None
-            if self.claim.unsure and self.participant.find is not None:
-                result = self.participant.find(command, self.context)
-            if result is None:
-                try:
-                    result = self.participant.perform_action(command, self.context)
-                except SkipRest:
-                    skip_rest = True
-        self._reach_effect()
+        result, skip_rest = self.act_outside(command)
         try:
             verdict = self._record_external(command, result, skip_rest)
         except NotRecorded:
             keep_late_result(self.message, self.claim, self.participant, command, result, self.context)
             return Verdict.STOP
-        self._reach("K9", committed=True)
+        self.reach("K9", committed=True)
         return verdict
 
     @again_after_conflict
@@ -166,25 +115,13 @@ class Attempt:
             if self.participant.save is not None and isinstance(result, Message):
                 self.participant.save(command, result, self.context)
             verdict = self._record(command, result, strict=False, skip_rest=skip_rest)
-            self._reach("K9")
+            self.reach("K9")
         return verdict
-
-    def _reach(self, point: str, *, committed: bool = False) -> None:
-        reach(
-            point,
-            about=[self.message.saga_id],
-            direction=self.message.direction,
-            step=self.message.step,
-            committed=committed,
-        )
-
-    def _reach_effect(self) -> None:
-        self._reach("K14" if self.message.direction is Direction.UNDO else "K8")
 
     def _record(
         self, command: Message, result: Message | NotNeeded | None, *, strict: bool, skip_rest: bool
     ) -> Verdict:
-        ending = self._ending(command, result, skip_rest)
+        ending = self.ending(command, result, skip_rest)
         rows, foreseen = self.look_ahead(ending)
         then = self.next_claim(foreseen)
         # Behind an external step a quick local one begins a transaction of several. Behind a local one that was done by itself,
@@ -215,22 +152,6 @@ class Attempt:
         if recorded.ended:
             return Verdict.ENDED
         return Verdict.CARRY_ON if recorded.carries and not skip_rest else Verdict.STOP
-
-    def _ending(self, command: Message, result: Message | NotNeeded | None, skip_rest: bool) -> Ending:
-        needed = result is not NOT_NEEDED
-        message = result if isinstance(result, Message) else None
-        self.participant.check_result(message)
-        step = self.definition.steps[self.message.step]
-        return Ending(
-            name=self.message.step,
-            direction=self.message.direction,
-            state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
-            input=command.model_dump(mode="json"),
-            result=message.model_dump(mode="json") if message is not None else None,
-            result_type=type(message).__name__ if message is not None else None,
-            milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
-            skip_rest=skip_rest,
-        )
 
     def look_ahead(self, ending: Ending) -> tuple[dict[tuple[str, str], Known], Foreseen]:
         """The rows as they will be with this one recorded, and what follows then."""
@@ -285,8 +206,3 @@ class Attempt:
         if decided is not None and decided.final:
             raise decided.error from error
         return Verdict.STOP
-
-
-def _unbuildable(message: StepMessage, error: ValidationError) -> StepRejected:
-    # No retry can mend a command that cannot be built.
-    return StepRejected(f"the command for {message.step} cannot be built: {error}", code="bad_command")

@@ -1,0 +1,123 @@
+"""Doing a step: what it is given, what it does, and how that is to be recorded. Nothing here decides what an error means."""
+
+from __future__ import annotations
+
+from django.db import connection
+from pydantic import ValidationError
+
+from orchestration.core.binding import build_command
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.outcome import NOT_NEEDED, NotNeeded
+from orchestration.core.references import Message
+from orchestration.core.states import Direction, StepState
+from orchestration.crash_points import reach
+from orchestration.engine.claims import Claim, Delivery, StepMessage
+from orchestration.engine.contexts import context_for
+from orchestration.engine.leases import renewed
+from orchestration.engine.participants import Participant
+from orchestration.engine.quick import is_quick
+from orchestration.engine.records import Ending
+from orchestration.errors import SkipRest, StepRejected
+
+
+class Acting:
+    """One step, claimed or looked at, about to be done."""
+
+    def __init__(
+        self,
+        participant: Participant,
+        message: StepMessage,
+        delivery: Delivery,
+        claim: Claim,
+        definition: SagaDefinition,
+    ) -> None:
+        self.participant, self.message, self.claim, self.definition = participant, message, claim, definition
+        self.delivery = delivery
+        self.context = context_for(message, delivery.saga, claim)
+        self.command: Message | None = None
+
+    def act(self) -> Ending:
+        """Act in the caller's transaction, and say how it is to be recorded. Any error is the caller's to answer."""
+        command = self.build()
+        return self.ending(command, *self.act_locally(command))
+
+    def build(self) -> Message:
+        """What the step is given.
+
+        Raises:
+            StepRejected: its command cannot be built.
+        """
+        step = self.definition.steps[self.message.step]
+        takes = self.participant.reference.takes
+        try:
+            self.command = build_command(
+                self.definition, step, takes, self.delivery.saga["input"], self.delivery.results
+            )
+        except ValidationError as error:
+            # No retry can mend a command that cannot be built.
+            reason = f"the command for {self.message.step} cannot be built: {error}"
+            raise StepRejected(reason, code="bad_command") from error
+        return self.command
+
+    def act_locally(self, command: Message) -> tuple[Message | NotNeeded | None, bool]:
+        """Act in the caller's transaction: the result, and whether the rest of the chain is skipped."""
+        try:
+            result, skip_rest = self.participant.perform_action(command, self.context), False
+        except SkipRest:
+            result, skip_rest = None, True
+        self._reach_effect()
+        return result, skip_rest
+
+    def act_outside(self, command: Message) -> tuple[Message | NotNeeded | None, bool]:
+        """Act under a lease that is renewed meanwhile; what an earlier attempt may have done is looked up first."""
+        with renewed(self.claim, self.participant.reference.timeout):
+            result: Message | NotNeeded | None = None
+            if self.claim.unsure and self.participant.find is not None:
+                result = self.participant.find(command, self.context)
+            skip_rest = False
+            if result is None:
+                try:
+                    result = self.participant.perform_action(command, self.context)
+                except SkipRest:
+                    skip_rest = True
+        self._reach_effect()
+        return result, skip_rest
+
+    def allow_its_time(self) -> None:
+        """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
+        reference = self.participant.reference
+        if not is_quick(reference):  # no statement more for a step of ordinary length
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SET LOCAL idle_in_transaction_session_timeout = %s", [f"{reference.timeout:.0f}s"]
+                )
+
+    def ending(self, command: Message, result: Message | NotNeeded | None, skip_rest: bool) -> Ending:
+        """How a step that has acted is recorded."""
+        needed = result is not NOT_NEEDED
+        message = result if isinstance(result, Message) else None
+        self.participant.check_result(message)
+        step = self.definition.steps[self.message.step]
+        return Ending(
+            name=self.message.step,
+            direction=self.message.direction,
+            state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
+            input=command.model_dump(mode="json"),
+            result=message.model_dump(mode="json") if message is not None else None,
+            result_type=type(message).__name__ if message is not None else None,
+            milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
+            skip_rest=skip_rest,
+        )
+
+    def reach(self, point: str, *, committed: bool = False) -> None:
+        """Say that this step has come to a crash point."""
+        reach(
+            point,
+            about=[self.message.saga_id],
+            direction=self.message.direction,
+            step=self.message.step,
+            committed=committed,
+        )
+
+    def _reach_effect(self) -> None:
+        self.reach("K14" if self.message.direction is Direction.UNDO else "K8")
