@@ -12,6 +12,9 @@ from django.db import InterfaceError, OperationalError
 CONFLICTS = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: this transaction gave way to another one; nothing of it has happened."""
 
+NOT_PREPARED_HERE = frozenset({"26000", "42P05"})
+"""There is no statement of that name, or there is one already: another process of the server has answered than before."""
+
 LOCK_NOT_AVAILABLE = "55P03"
 """Somebody has held a lock for longer than `lock_timeout`."""
 
@@ -44,7 +47,12 @@ def sqlstate(error: BaseException) -> str:
 
 def is_conflict(error: BaseException) -> bool:
     """Whether the same transaction, begun anew with a fresh read, is likely to succeed at once."""
-    return isinstance(error, DatabaseError) and sqlstate(error) in CONFLICTS
+    return isinstance(error, DatabaseError) and sqlstate(error) in CONFLICTS | NOT_PREPARED_HERE
+
+
+def is_pooled(error: BaseException) -> bool:
+    """Whether a pooler in transaction mode has given this statement to another connection than the one before."""
+    return isinstance(error, DatabaseError) and sqlstate(error) in NOT_PREPARED_HERE
 
 
 def is_unavailable(error: BaseException | None) -> bool:

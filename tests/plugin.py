@@ -30,6 +30,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--broker", default="")
     parser.add_argument("--database", default="")
+    parser.add_argument("--pooled", action="store_true")
     return parser.parse_known_args(sys.argv[1:])[0]
 
 
@@ -42,11 +43,14 @@ def _start_servers() -> None:
         "CELERY_RESULT_BACKEND",
         "ORDERLY_ENV",
         "ORDERLY_DATA_DIR",
+        "ORDERLY_POOLED",
     ):
         os.environ.pop(name, None)
     os.environ.update(
         {k: v for k, v in {"DATABASE_URL": chosen.database, "CELERY_BROKER_URL": chosen.broker}.items() if v}
     )
+    if chosen.pooled:
+        os.environ["ORDERLY_POOLED"] = "1"
     # Ended from outside, as a time limit does it: pytest stops as after Ctrl-C, and what was made for it is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="orderly-test-"))
@@ -84,6 +88,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--broker", default="", metavar="URL", help="use this broker; amqp:// selects the rabbitmq tests"
     )
     group.addoption("--database", default="", metavar="URL", help="use this PostgreSQL server")
+    group.addoption(
+        "--pooled", action="store_true", help="say that --database is a pooler in transaction mode"
+    )
     group.addoption("--browser", action="store_true", help="select the browser tests as well")
     group.addoption("--durability", action="store_true", help="select the long durability tests as well")
 

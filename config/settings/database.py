@@ -1,7 +1,8 @@
 """The connection to PostgreSQL, and how long the server waits for whoever holds it up.
 
 The timeouts travel with each connection, so they hold on a server of your own without a role being changed. What an
-address says itself (`?options=...`) counts more; 0 leaves a timeout to the server, as a pooler that takes no options needs.
+address says itself (`?options=...`) counts more; 0 leaves a timeout to the server. Behind a pooler in transaction mode
+(`ORDERLY_POOLED`) a connection takes nothing along and keeps nothing: no options, no cursors, no prepared statements.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.environment import required, whole_number
+from config.settings.environment import flag, required, whole_number
 
 _TIMEOUTS = {
     # A process that is frozen, or code that forgot its transaction, would hold rows and keep dead ones from being removed.
@@ -34,8 +35,11 @@ def database() -> dict[str, Any]:
             conn_health_checks=True,
         )
     )
+    chosen = _chosen()
+    if flag("ORDERLY_POOLED"):
+        return {**found, "DISABLE_SERVER_SIDE_CURSORS": True}
     options = found.setdefault("OPTIONS", {})
-    words = [f"-c {name}={seconds}s" for name, seconds in _chosen().items() if seconds]
+    words = [f"-c {name}={seconds}s" for name, seconds in chosen.items() if seconds]
     if words:
         words += _KEEPALIVES
         options["options"] = " ".join([*words, *([options["options"]] if options.get("options") else [])])

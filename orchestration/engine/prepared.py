@@ -2,18 +2,25 @@
 
 Parsing and planning them cost more than running them. A connection that goes through a pooler in transaction mode must not
 prepare: another server process may answer the next time. Whoever has such a pooler has told Django so already, by
-`DISABLE_SERVER_SIDE_CURSORS`, and then each is sent as a plain statement.
+`DISABLE_SERVER_SIDE_CURSORS`, and then each is sent as a plain statement. A process that was not told learns it from the server.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, cast
 from weakref import WeakKeyDictionary
+from zlib import crc32
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import Error as DatabaseError
 from django.db.backends.utils import CursorWrapper
+
+from orchestration.database_errors import is_pooled
+
+logger = logging.getLogger(__name__)
 
 _NAMED = re.compile(r"%\((\w+)\)s")
 
@@ -39,7 +46,8 @@ class Statement:
         if used != set(types):
             raise ValueError(f"{name}: {', '.join(sorted(used ^ set(types)))} is only used or only declared")
         self.sql, self.types = sql, types
-        self._name, self._order = f"orderly_{name}", tuple(types)
+        # Told apart by what it says: behind a pooler, that of other code must not be run instead.
+        self._name, self._order = f"orderly_{name}_{crc32(sql.encode()):08x}", tuple(types)
         numbers = {parameter: number for number, parameter in enumerate(types, 1)}
         body = _NAMED.sub(lambda found: f"${numbers[found[1]]}", sql)
         self._prepare = f"PREPARE {self._name} ({', '.join(types.values())}) AS {body}"
@@ -53,8 +61,22 @@ class Statement:
             cursor.execute(self._plain, values)
             return
         known = _prepared.setdefault(wrapper.connection, set())
-        if self._name not in known:
-            # It outlives a transaction that is rolled back, and ends with the connection.
-            cursor.execute(self._prepare)
-            known.add(self._name)
-        cursor.execute(self._execute, cast(Any, [values[parameter] for parameter in self._order]))
+        try:
+            if self._name not in known:
+                # It outlives a transaction that is rolled back, and ends with the connection.
+                cursor.execute(self._prepare)
+                known.add(self._name)
+            cursor.execute(self._execute, cast(Any, [values[parameter] for parameter in self._order]))
+        except DatabaseError as error:
+            if is_pooled(error):
+                _prepare_nothing_more(wrapper.settings_dict)
+            raise
+
+
+def _prepare_nothing_more(settings: dict[str, Any]) -> None:
+    settings["DISABLE_SERVER_SIDE_CURSORS"] = True
+    logger.error(
+        "DATABASE_URL leads to a pooler in transaction mode: what this process prepared is not there, or was there already. It prepares "
+        "nothing more, and repeats its transaction. Say ORDERLY_POOLED=1, or DISABLE_SERVER_SIDE_CURSORS = True in the settings of "
+        "the database."
+    )

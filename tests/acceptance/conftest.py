@@ -58,6 +58,8 @@ def starting_worlds(config: pytest.Config) -> Iterator[Callable[..., World]]:
             _execute(server, f"CREATE DATABASE {name}")
             databases.append((server, name))
             environment["DATABASE_URL"] = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        if config.getoption("--pooled"):
+            environment["ORDERLY_POOLED"] = "1"
         worlds.append(World(folder, *options, environment={"ORDERLY_CARRIER_SECONDS": "0.2", **environment}))
         worlds[-1].wait_until_ready()
         return worlds[-1]

@@ -50,6 +50,8 @@ def short(transactional_db: None) -> Iterator[None]:
         ({}, ["1min", "10s", "0"]),
         ({"ORDERLY_LOCK_SECONDS": "3", "ORDERLY_STATEMENT_SECONDS": "30"}, ["1min", "3s", "30s"]),
         ({"ORDERLY_LOCK_SECONDS": "0", "ORDERLY_IDLE_IN_TRANSACTION_SECONDS": "0"}, ["0", "0", "0"]),
+        # A pooler takes no options of a connection.
+        ({"ORDERLY_POOLED": "1", "ORDERLY_STATEMENT_SECONDS": "30"}, ["0", "0", "0"]),
     ],
 )
 def test_every_process_connects_with_its_timeouts(

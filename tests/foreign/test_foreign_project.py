@@ -47,6 +47,7 @@ def test_a_saga_of_a_foreign_project_runs_with_its_own_celery_app_and_worker(
         "DJANGO_SETTINGS_MODULE": "site_settings",
         "PYTHONPATH": str(project),
         "TOURS_DATABASE": database,
+        "TOURS_POOLED": os.environ.get("ORDERLY_POOLED", ""),
         "TOURS_BROKER": os.environ["CELERY_BROKER_URL"],
         "TOURS_RESULTS": os.environ["CELERY_RESULT_BACKEND"],
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from django.db import connection
 from orchestration import Message, StepContext, external, local, nothing, parallel, saga, step
 from orchestration.engine.participants import Participant
 from orchestration.participant import performs
+
+_EXECUTED = re.compile(r"EXECUTE orderly_(\w+)_[0-9a-f]{8}\b")
 
 
 class Ledger(Message):
@@ -119,3 +122,9 @@ always_ahead = _define("always", _one | _two | _three, run_ahead=60)
 fork = _define("fork", _one | parallel(_two, _three))
 external_fork = _define("external_fork", _one | parallel(_outer(_outside), _outer(_elsewhere)))
 through_outside = _define("through_outside", _one | _outer(_outside) | _three)
+
+
+def engine_statements(queries: Iterable[Mapping[str, str]]) -> list[str]:
+    """The engine's own statements among these, by the names that they are declared with."""
+    executed = (_EXECUTED.match(query["sql"]) for query in queries)
+    return [found[1] for found in executed if found]

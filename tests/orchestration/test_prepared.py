@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from orchestration.engine import prepared
+from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.prepared import Statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +38,36 @@ def test_behind_a_pooler_it_is_a_plain_statement(monkeypatch: pytest.MonkeyPatch
     with CaptureQueriesContext(connection) as seen:
         assert _answer(both, word="50% ", many=["a", "b"]) == "50% a"
     assert [query["sql"].split()[0] for query in seen] == ["SELECT"]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["what was prepared is gone", "it is there already"])
+def test_a_process_that_was_not_told_of_its_pooler_learns_it_and_repeats_the_transaction(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, there: bool
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", False)
+    add = Statement("test_pooled", "SELECT %(a)s + 1", a="int")
+    other = Statement("test_pooled", "SELECT %(a)s + 1", a="int")
+    assert _answer(other, a=1) == 2
+    if there:  # prepared by somebody else on the connection that we are given
+        monkeypatch.setattr(prepared, "_prepared", WeakKeyDictionary())
+    else:  # and we are given another one than the one that we prepared on
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+    answer = again_after_conflict(lambda: _answer(add, a=41))
+    with CaptureQueriesContext(connection) as seen:
+        assert (answer(), _answer(add, a=1)) == (42, 2)
+    kinds = [query["sql"].split()[0] for query in seen]
+    assert kinds == ["PREPARE" if there else "EXECUTE", "SELECT", "SELECT"]
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "DATABASE_URL leads to a pooler in transaction mode"
+    ]
+
+
+def test_a_statement_of_other_code_has_another_name() -> None:
+    with CaptureQueriesContext(connection) as seen:
+        assert _answer(Statement("test_same", "SELECT %(a)s + 1", a="int"), a=1) == 2
+        assert _answer(Statement("test_same", "SELECT %(a)s + 2", a="int"), a=1) == 3
+    assert [query["sql"].split()[0] for query in seen] == ["PREPARE", "EXECUTE"] * 2
 
 
 def test_what_was_prepared_in_a_transaction_that_fails_stays_prepared() -> None:

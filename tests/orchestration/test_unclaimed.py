@@ -25,7 +25,7 @@ from orchestration.models import Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, resume_saga
 from orchestration.testing import SagaRun
 from tests.orchestration import steps_ahead
-from tests.orchestration.steps_ahead import Ledger, ledger
+from tests.orchestration.steps_ahead import Ledger, engine_statements, ledger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DELIVERIES = 8
@@ -52,7 +52,7 @@ def _deliver(run: SagaRun, step: str = "ahead.one", *, epoch: int = 1, **more: A
 def _statements(deliver: Callable[[], Any]) -> list[str]:
     with CaptureQueriesContext(connection) as seen:
         deliver()
-    return [query["sql"].split()[1] for query in seen if query["sql"].startswith("EXECUTE")]
+    return engine_statements(seen)
 
 
 def _rows(run: SagaRun) -> list[tuple[Any, ...]]:
@@ -98,21 +98,21 @@ def test_of_many_deliveries_that_act_at_the_same_time_one_takes_effect_and_one_c
 
 def test_a_delivery_that_comes_again_is_claimed_and_counts_the_one_before() -> None:
     run = _run()
-    assert _statements(lambda: _deliver(run, redelivered=True)) == ["orderly_claim", "orderly_record"]
+    assert _statements(lambda: _deliver(run, redelivered=True)) == ["claim", "record"]
     assert _rows(run) == [("ahead.one", "done", 2, 1)]
 
 
 def test_a_message_for_one_that_was_lost_is_claimed() -> None:
     run = _run()
     Saga.objects.filter(id=run.id).update(rescues=1)
-    assert _statements(lambda: _deliver(run)) == ["orderly_look", "orderly_claim", "orderly_record"]
+    assert _statements(lambda: _deliver(run)) == ["look", "claim", "record"]
     assert _rows(run) == [("ahead.one", "done", 1, 1)]
 
 
 def test_what_has_a_row_already_is_claimed() -> None:
     run = _run()
     SagaStep.objects.create(saga_id=run.id, name="ahead.one", direction="forward", state="pending")
-    assert _statements(lambda: _deliver(run)) == ["orderly_look", "orderly_claim", "orderly_record"]
+    assert _statements(lambda: _deliver(run)) == ["look", "claim", "record"]
 
 
 def test_a_step_that_was_slow_is_claimed_for_a_while() -> None:
@@ -122,7 +122,7 @@ def test_a_step_that_was_slow_is_claimed_for_a_while() -> None:
     assert may_go_unclaimed(reference)
     quick.took(reference, SLOW_SECONDS + 0.1)
     run = _run()
-    assert _statements(lambda: _deliver(run)) == ["orderly_claim", "orderly_record"]
+    assert _statements(lambda: _deliver(run)) == ["claim", "record"]
     with mock.patch.object(quick, "REMEMBERED_SECONDS", 0.0):
         quick.took(reference, SLOW_SECONDS + 0.1)
     assert may_go_unclaimed(reference)

@@ -6,7 +6,11 @@ import dj_database_url
 
 SECRET_KEY = "a test's"
 INSTALLED_APPS = ["django.contrib.contenttypes", "orchestration", "tours"]
-DATABASES = {"default": dj_database_url.parse(os.environ["TOURS_DATABASE"])}
+DATABASES = {
+    "default": dj_database_url.parse(
+        os.environ["TOURS_DATABASE"], disable_server_side_cursors=bool(os.environ.get("TOURS_POOLED"))
+    )
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 CELERY_BROKER_URL = os.environ["TOURS_BROKER"]
