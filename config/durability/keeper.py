@@ -88,7 +88,7 @@ class Keeper:
     def _spawn(self, program: Program, log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as out:
             return subprocess.Popen(
-                launch_command(program.command, account=None, death_signal=program.death_signal),
+                launch_command(program.command, account=None, death_signal=signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

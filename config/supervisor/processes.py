@@ -106,7 +106,7 @@ class Processes:
             child.process = None
 
     def _spawn(self, child: Child) -> None:
-        command = launch_command(child.program.command, account=None, death_signal=child.program.death_signal)
+        command = launch_command(child.program.command, account=None, death_signal=signal.SIGKILL)
         child.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import urllib.error
 import urllib.request
@@ -30,8 +29,6 @@ class Program:
     is_ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
     """On top of what every process of the system has."""
-    death_signal: int = signal.SIGKILL
-    """What the kernel sends it when the supervisor is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def application(places: Places, folder: DataFolder) -> list[Program]:
         [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", places.host, "--port", str(places.port),
             "--workers", str(_count("ORDERLY_WEB_PROCESSES", 1)), "--blocking-threads", str(threads), "--no-ws", "--respawn-failed-workers",
-            "--workers-kill-timeout", "3", "config.wsgi:application",
+            "--workers-kill-timeout", "3", "config.supervisor.web_process:application",
         ],
         lambda: _status(f"{places.web_url}/", _as_through_the_proxy()) is not None,
         {
@@ -113,8 +110,6 @@ def application(places: Places, folder: DataFolder) -> list[Program]:
             # Nobody waits longer for a page, and its thread serves somebody else.
             "ORDERLY_STATEMENT_SECONDS": os.environ.get("ORDERLY_STATEMENT_SECONDS") or "30",
         },
-        # Granian's worker outlives a killed parent, and would keep the port.
-        death_signal=signal.SIGTERM,
     )  # fmt: skip
     return [web, *(_worker(f"worker{number + 1}", folder) for number in range(_count("ORDERLY_WORKERS", 2)))]
 

@@ -1,0 +1,24 @@
+"""The application as a process of our web server loads it: `config.supervisor.web_process:application`.
+
+Granian's main process cannot end its processes when it is killed; they would go on, and keep the port. Nor may it be told to end
+by a signal that it handles: the kernel sends that once for each thread that dies with the supervisor, and a second one while it
+handles the first stops it for ever.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+
+from config.servers.launch import die_with_parent
+
+if (_parent := multiprocessing.parent_process()) is not None:
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != _parent.pid:
+        sys.exit(1)  # it died before the tie was made
+
+from config.wsgi import application
+
+__all__ = ["application"]
