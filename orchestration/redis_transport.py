@@ -19,9 +19,12 @@ from typing import Any
 
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
+NOT_SETTLED = (RedisError, OSError)
+"""What Redis answers when it cannot be told what is acknowledged."""
 ACKNOWLEDGE_WITHIN = 0.02
 """Seconds for which an acknowledgement waits for a message to go along with."""
 
@@ -55,8 +58,11 @@ class QoS(redis.QoS):
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: Any) -> None:
-        """Acknowledge a message: at once where nothing drives an event loop, otherwise within ACKNOWLEDGE_WITHIN."""
-        loop = self.channel.connection.loop
+        """Acknowledge a message: at once where no event loop drives this channel any more, otherwise within ACKNOWLEDGE_WITHIN."""
+        transport = (
+            self.channel.connection
+        )  # None once it is closed: tasks may end after their worker has connected anew
+        loop = transport.loop if transport is not None else None
         self._owed.append(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
         if loop is None:
@@ -77,8 +83,8 @@ class QoS(redis.QoS):
         self._promised = False
         try:
             self.settle()
-        except self.channel.connection_errors as error:
-            # The consumer finds out by itself that its connection is gone. These messages come again, and are refused by the rows.
+        except NOT_SETTLED as error:
+            # The consumer finds out by itself if its connection is gone. These messages come again, and are refused by the rows.
             logger.warning("%s messages could not be acknowledged: %s", len(self._owed), error)
             self._owed.clear()
 
@@ -100,7 +106,6 @@ class Channel(redis.Channel):
     """Kombu's channel, with one client for all commands that do not wait."""
 
     QoS = QoS
-    connection_errors: tuple[type[BaseException], ...]
     _kept: tuple[Any, Any] | None = None
     """The client, and the pool it was made for: a channel that connects anew has another."""
 
@@ -110,7 +115,7 @@ class Channel(redis.Channel):
         if qos is not None and not self.closed:
             try:
                 qos.settle()
-            except self.connection_errors as error:
+            except NOT_SETTLED as error:
                 logger.warning("messages could not be acknowledged: %s", error)
         super().close()
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from celery import current_app
 from kombu import Connection
+from redis.exceptions import ReadOnlyError
 
 from orchestration import redis_transport
 from orchestration.redis_transport import ACKNOWLEDGE_WITHIN
@@ -126,6 +127,32 @@ def test_closing_a_channel_sends_what_is_owed_and_puts_back_what_is_not_acknowle
     taking.take()
     taking.channel.close()
     assert (taking.unacknowledged, taking.redis.llen("q")) == (0, 1)
+    taking.connection.close()
+
+
+def test_what_ends_after_its_channel_was_closed_is_acknowledged_at_once(valkey: OwnValkey) -> None:
+    taking = _Taking(valkey, _Loop())
+    taking.put(1)
+    late = taking.take()
+    taking.channel.close()
+    late.ack()
+    assert (late.acknowledged, taking.unacknowledged) == (True, 0)
+    taking.connection.close()
+
+
+def test_a_broker_that_takes_no_acknowledgement_keeps_no_channel_open(
+    valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking = _Taking(valkey, _Loop())
+    taking.put(1)
+    taking.take().ack()
+
+    def refuse() -> None:
+        raise ReadOnlyError("READONLY You can't write against a read only replica.")
+
+    monkeypatch.setattr(taking.channel.qos, "settle", refuse)
+    taking.channel.close()
+    assert taking.channel.closed
     taking.connection.close()
 
 
