@@ -66,8 +66,8 @@ class ChordCounters(redis.RedisBackend):
     def on_chord_part_return(self, request: Any, state: str, result: Any, *args: Any, **kwargs: Any) -> None:
         """Count a branch that has ended; the last one sends the body, or if any has failed has its error callbacks called.
 
-        A branch that ends a second time, because its message came again, is counted once. If the body takes results, all is
-        Celery's.
+        A branch that ends a second time, because its message came again, is counted once; if it does while the body is being sent,
+        the body is sent twice, and claimed once. If the body takes results, all is Celery's.
         """
         if not request.group or not request.id or not _takes_no_results(request.chord):
             super().on_chord_part_return(request, state, result, *args, **kwargs)
@@ -75,7 +75,12 @@ class ChordCounters(redis.RedisBackend):
         # In Celery's own words, which `orchestration.chord_log` reads.
         failure = f"Dependency {request.id} raised {result!r}" if state in PROPAGATE_STATES else ""
         size, failures = self._count(request.group, request.id, failure)
-        if size is None or len(failures) < size:
+        if (
+            size is None
+        ):  # it has ended: this one came again, and nobody else would take away what it has noted
+            self.client.delete(self._key(request.group, ".e"))
+            return
+        if len(failures) < size:
             return
         try:
             self._end(request, next((failure for failure in failures if failure), ""))
