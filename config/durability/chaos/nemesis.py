@@ -26,7 +26,7 @@ from config.durability.chaos.victims import Victims
 
 BESIDE = frozenset({FaultKind.ZOMBIE, FaultKind.BLACK_HOLE, FaultKind.DUPLICATE, FaultKind.WEBHOOKS})
 """These last longer than their slots, and the next faults strike meanwhile. One of each kind at a time."""
-TRIES = 3
+TRIES = 5
 """A strike that another fault got in the way of (a database just gone, a zombie's connection cut) is tried again."""
 
 
