@@ -55,6 +55,7 @@ def measure(
                 spent = _batch(at_work, shape, pieces(sagas) if len(at_work) > 1 else [sagas])
                 for side, each in at_work.items():
                     with each.thawed():
+                        time.sleep(SETTLE_SECONDS)  # nothing tells when a worker has done what was overdue
                         latencies = each.client.singles(shape, min(MOST_SINGLES, sagas))
                     per_saga = {
                         who: None if used is None else 1000 * used / sagas

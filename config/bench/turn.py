@@ -195,7 +195,10 @@ def bytes_received(broker: str) -> int | None:
 
 def _forget_messages(world: World, side: Side) -> None:
     """Empty a broker that is ours: what a former turn has left there names sagas of a database that is gone."""
-    for place in world.places(side).values():
+    valkey = world.servers.valkey
+    if valkey is None:
+        return
+    for place in world.places(side).values() or (valkey.url(0), valkey.url(1)):
         with redis.Redis.from_url(place) as link:
             link.flushdb()
 
