@@ -47,7 +47,7 @@ class Statement:
             raise ValueError(f"{name}: {', '.join(sorted(used ^ set(types)))} is only used or only declared")
         self.sql, self.types = sql, types
         # Told apart by what it says: behind a pooler, that of other code must not be run instead.
-        self._name, self._order = f"orderly_{name}_{crc32(sql.encode()):08x}", tuple(types)
+        self._name, self._order = f"orderly_{name}_{crc32(repr((sql, types)).encode()):08x}", tuple(types)
         numbers = {parameter: number for number, parameter in enumerate(types, 1)}
         body = _NAMED.sub(lambda found: f"${numbers[found[1]]}", sql)
         self._prepare = f"PREPARE {self._name} ({', '.join(types.values())}) AS {body}"

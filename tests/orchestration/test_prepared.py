@@ -6,9 +6,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from orchestration.database_errors import is_unavailable
 from orchestration.engine import prepared
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.prepared import Statement
@@ -63,11 +64,23 @@ def test_a_process_that_was_not_told_of_its_pooler_learns_it_and_repeats_the_tra
     ]
 
 
+def test_a_request_in_whose_transaction_it_is_learned_may_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", False)
+    add = Statement("test_learned", "SELECT %(a)s + 1", a="int")
+    assert _answer(add, a=1) == 2
+    monkeypatch.setattr(prepared, "_prepared", WeakKeyDictionary())
+    with pytest.raises(DatabaseError) as learned, transaction.atomic():
+        _answer(add, a=1)
+    assert is_unavailable(learned.value)
+    assert _answer(add, a=1) == 2
+
+
 def test_a_statement_of_other_code_has_another_name() -> None:
     with CaptureQueriesContext(connection) as seen:
         assert _answer(Statement("test_same", "SELECT %(a)s + 1", a="int"), a=1) == 2
         assert _answer(Statement("test_same", "SELECT %(a)s + 2", a="int"), a=1) == 3
-    assert [query["sql"].split()[0] for query in seen] == ["PREPARE", "EXECUTE"] * 2
+        assert _answer(Statement("test_same", "SELECT %(a)s + 2", a="numeric"), a=1.5) == 3.5
+    assert [query["sql"].split()[0] for query in seen] == ["PREPARE", "EXECUTE"] * 3
 
 
 def test_what_was_prepared_in_a_transaction_that_fails_stays_prepared() -> None:
