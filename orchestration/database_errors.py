@@ -6,8 +6,8 @@ of somebody who kept a transaction open and idle. Whether the next statement get
 
 from __future__ import annotations
 
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError
 
 CONFLICTS = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: this transaction gave way to another one; nothing of it has happened."""
@@ -17,6 +17,8 @@ NOT_PREPARED_HERE = frozenset({"26000", "42P05"})
 
 LOCK_NOT_AVAILABLE = "55P03"
 """Somebody has held a lock for longer than `lock_timeout`."""
+
+_CONNECTION_ENDED = frozenset({"57P01", "57P02", "57P03"})
 
 OUTAGES = frozenset(
     {
@@ -50,6 +52,16 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error, DatabaseError) and sqlstate(error) in CONFLICTS | NOT_PREPARED_HERE
 
 
+def may_have_committed(error: BaseException) -> bool:
+    """Whether the transaction in which this came may be committed all the same: the connection is gone, perhaps with the answer."""
+    if not isinstance(error, DatabaseError) or isinstance(
+        error, IntegrityError | DataError | ProgrammingError
+    ):
+        return False
+    state = sqlstate(error)
+    return not state or state[:2] == "08" or state in _CONNECTION_ENDED
+
+
 def is_pooled(error: BaseException) -> bool:
     """Whether a pooler in transaction mode has given this statement to another connection than the one before."""
     return isinstance(error, DatabaseError) and sqlstate(error) in NOT_PREPARED_HERE
@@ -57,7 +69,9 @@ def is_pooled(error: BaseException) -> bool:
 
 def is_unavailable(error: BaseException | None) -> bool:
     """Whether a request that failed so may come again as it is: for HTTP, 503 and not 500."""
-    return isinstance(error, OperationalError | InterfaceError) or (error is not None and is_outage(error))
+    if error is None:
+        return False
+    return isinstance(error, OperationalError | InterfaceError) or is_outage(error) or is_pooled(error)
 
 
 def is_outage(error: BaseException) -> bool:

@@ -34,7 +34,7 @@ from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaS
 from orchestration.crash_points import reach
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.dispatch import is_undispatched
-from orchestration.engine.due import make_due, perhaps_under_way, take_back
+from orchestration.engine.due import make_due, perhaps_at_work, perhaps_under_way, take_back
 from orchestration.engine.failures import begin_undo
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import open_incident, resolve_incidents
@@ -157,12 +157,13 @@ class _Round:
         return self._rows_read
 
     def _awaited(self, canvases: tuple[Canvas, ...]) -> dict[tuple[str, Direction], datetime]:
-        """Steps that would be sent again although their message may still lie in its queue, and when to look again."""
-        unproven = perhaps_under_way(
-            self.saga, self._newest_rows(), self.definition, canvases, rescue=self.rescue
-        )
+        """Steps that would be sent again although their message may lie in its queue or be with a worker, and when to look again."""
+        rows = self._newest_rows()
+        at_work = perhaps_at_work(self.saga, rows, self.definition, canvases) if self.rescue else {}
+        unproven = perhaps_under_way(self.saga, rows, self.definition, canvases, rescue=self.rescue)
         self.silent_queues = set(unproven.values())
-        return dict.fromkeys(unproven, self.now + LOOK_AGAIN)
+        awaited = {step: until for step, until in at_work.items() if until > self.now}
+        return awaited | dict.fromkeys(unproven, self.now + LOOK_AGAIN)
 
     def _carry_out(self, decided: Plan) -> bool:
         """Write a decision down. True when it ends the round."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from orchestration.conf import engine_settings
 from orchestration.core.canvas import Call, Canvas, heads
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.states import Direction, StepState
 from orchestration.engine.history import note
 from orchestration.engine.probes import proven
+from orchestration.engine.quick import is_quick
 from orchestration.models import Saga, SagaStep
 
 Key = tuple[str, Direction]
@@ -37,6 +39,26 @@ def perhaps_under_way(
     queues = {key: definition.reference(key[0], key[1].value).queue for key in sent}
     arrived = proven(queues.values())
     return {key: queues[key] for key, moment in sent.items() if arrived.get(queues[key], moment) <= moment}
+
+
+def perhaps_at_work(
+    saga: Saga, rows: Rows, definition: SagaDefinition, canvases: tuple[Canvas, ...]
+) -> dict[Key, datetime]:
+    """Steps at the head of these canvases that a worker may be doing without a claim, each with the moment until which.
+
+    A quick local step leaves no row until it is done. Sent again before it can be, it would be done twice, and one of both in vain.
+    No query.
+    """
+    after = timedelta(seconds=engine_settings().RESEND_AFTER_SECONDS)
+    begun = _chained_at(saga, rows, Direction.FORWARD)
+    return {
+        (call.step, call.direction): begun + after
+        for call in _heads(canvases)
+        if begun is not None
+        and call.direction is Direction.FORWARD
+        and (call.step, call.direction) not in rows
+        and is_quick(definition.reference(call.step, call.direction.value))
+    }
 
 
 def make_due(

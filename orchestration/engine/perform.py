@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from django.db import Error as DatabaseError
-
 from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.states import FINISHED, StepState
 from orchestration.crash_points import reach
+from orchestration.database_errors import may_have_committed
 from orchestration.engine.ahead import Ahead, lease_of
 from orchestration.engine.attempts import Attempt, Verdict
 from orchestration.engine.claims import UNCLAIMED, Delivery, StepMessage, claim_step
@@ -78,8 +77,8 @@ def _claimed(
         unseen=int(message.redelivered and is_quick(reference)),
     )
     if delivery is None or delivery.claim is None:
-        if undone is not None and isinstance(undone.error, DatabaseError):
-            return Done(_recorded_after_all(message, alone=undone.its_own))
+        if undone is not None and may_have_committed(undone.error):
+            return Done(_recorded_after_all(message, undone))
         return Done(_refused(message, delivery))
     try:
         definition = registry.find(delivery.saga["definition"], delivery.saga["version"])
@@ -138,10 +137,11 @@ def _refused(message: StepMessage, delivery: Delivery | None) -> Verdict:
     return Verdict.STOP if claimed else Verdict.CARRY_ON
 
 
-def _recorded_after_all(message: StepMessage, *, alone: bool) -> Verdict:
-    """After an error of the database, perhaps during commit: only the row knows whether this delivery has recorded its step.
+def _recorded_after_all(message: StepMessage, undone: Undone) -> Verdict:
+    """After a connection was lost, perhaps during commit: only the row knows whether this delivery has recorded its step.
 
-    If it has, and others with it, the rows are asked what is next.
+    If it has, what it claimed with it is given back for the next link to claim; and if it has recorded others with it, the rows are
+    asked what is next.
     """
     mine = SagaStep.objects.filter(
         saga_id=message.saga_id,
@@ -152,6 +152,9 @@ def _recorded_after_all(message: StepMessage, *, alone: bool) -> Verdict:
     )
     if not mine.exists():
         return Verdict.STOP
-    if not alone:
-        knock(message.saga_id)
-    return Verdict.CARRY_ON if alone else Verdict.STOP
+    if undone.claim is not None:
+        release_claim(undone.claim)
+    if undone.its_own:
+        return Verdict.CARRY_ON
+    knock(message.saga_id)
+    return Verdict.STOP

@@ -21,7 +21,7 @@ from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.crash_points import reach
 from orchestration.database_errors import is_conflict
 from orchestration.engine.attempts import Attempt, Verdict
-from orchestration.engine.claims import UNCLAIMED, StepMessage
+from orchestration.engine.claims import UNCLAIMED, Claim, StepMessage
 from orchestration.engine.quick import took
 from orchestration.engine.records_unclaimed import DoneStep, NotTogether, record_unclaimed
 from orchestration.errors import StepError
@@ -69,11 +69,14 @@ class Undone:
     """Whether the first step is to be answered with the error, once it is claimed. Otherwise it is to be done by itself."""
     command: Message | None
     """What the first step was given."""
+    claim: Claim | None = None
+    """Of the next step, which is held if all has happened after all."""
 
 
 def share(first: Attempt) -> Done | Undone:
     """Do a step that was looked at, and those behind it that this worker may go straight on with, in one transaction."""
     attempt, done = first, list[DoneStep]()
+    claim: Claim | None = None
     stop_at = time.monotonic() + TOGETHER_SECONDS
     try:
         with transaction.atomic():
@@ -104,7 +107,7 @@ def share(first: Attempt) -> Done | Undone:
             )
             _reach_each(first, done, "K9")
     except Exception as error:
-        return _answer(first, attempt, error)
+        return _answer(first, attempt, error, claim)
     _reach_each(first, done, "K9", committed=True)
     if unclaimed:
         attempt.following = following
@@ -114,12 +117,12 @@ def share(first: Attempt) -> Done | Undone:
     return Done(verdict, attempt, [RanAhead.of(step) for step in done[1:]])
 
 
-def _answer(first: Attempt, attempt: Attempt, error: Exception) -> Undone:
+def _answer(first: Attempt, attempt: Attempt, error: Exception, claim: Claim | None) -> Undone:
     """What follows from an error after which nothing has happened; or everything, if it was the answer to a commit that got lost."""
     if isinstance(error, DatabaseError) and not connection.in_atomic_block:
         connection.close()  # it may be what has failed
     its_own = attempt is first and not isinstance(error, NotTogether) and not is_conflict(error)
-    return Undone(error, its_own, first.command)
+    return Undone(error, its_own, first.command, claim)
 
 
 def _reach_each(first: Attempt, done: list[DoneStep], point: str, *, committed: bool = False) -> None:

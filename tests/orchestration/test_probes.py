@@ -13,7 +13,9 @@ from orchestration.engine.transport import use_transport
 from orchestration.models import QueueProbe, Saga, SagaEvent
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
+from tests.orchestration import steps_ahead
 from tests.orchestration.sample import TripInput, trip
+from tests.orchestration.steps_ahead import Ledger
 
 pytestmark = pytest.mark.django_db
 INPUT = TripInput(name="Ada")
@@ -66,6 +68,21 @@ def test_a_lost_message_is_sent_again_as_soon_as_a_probe_has_come_through(
         pass
     run.skip(0)
     assert "StepMail" in on_its_way(run)
+    assert run.until_rest().state == "completed"
+
+
+def test_a_quick_local_step_that_somebody_may_be_doing_without_a_claim_is_not_sent_again_meanwhile() -> None:
+    run = SagaRun(steps_ahead.chain, Ledger(name="x"))
+    run.until(lambda each: "ahead.one" in each.done)
+    run.transport.lose_everything()  # a worker has taken it
+    Saga.objects.filter(id=run.id).update(wake_at=database_now())
+    run.skip(5)
+    while run.carry_one():
+        pass  # the probe comes through at once
+    run.skip(0)
+    assert (sent_again(run), on_its_way(run)) == (0, [])
+    run.skip(5)
+    assert (sent_again(run), on_its_way(run)) == (1, ["StepMail"])
     assert run.until_rest().state == "completed"
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
@@ -127,6 +128,27 @@ def test_an_external_step_is_done_ahead_with_its_claim_committed_before_it_acts(
     performed = _deliver(run, "ahead.one")
     assert _names(performed) == ["ahead.outside", "ahead.three"]
     assert (seen, run.state) == ([("running", False)], "completed")
+    assert _is_sound()
+
+
+def test_what_was_claimed_with_a_commit_whose_answer_is_lost_is_given_back_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = SagaRun(steps_ahead.through_outside, Ledger(name="x"))
+    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # not in the stubs
+
+    def lose_the_answer(wrapper: Any) -> None:
+        commit(wrapper)
+        monkeypatch.undo()
+        raise OperationalError("the connection was lost")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", lose_the_answer)
+    performed = _deliver(run, "ahead.one")
+    assert (performed.verdict, _names(performed)) == (Verdict.CARRY_ON, [])
+    outside = run.step("ahead.outside")
+    assert (outside.state, outside.deliveries, outside.unsure) == ("pending", 0, False)
+    _deliver(run, "ahead.outside")
+    assert run.until_rest().state == "completed"
     assert _is_sound()
 
 

@@ -81,8 +81,7 @@ def test_of_many_deliveries_that_act_at_the_same_time_one_takes_effect_and_one_c
 
     def deliver() -> None:
         try:
-            message = StepMessage(run.id, "ahead.one", Direction.FORWARD, 1, (), "task")
-            verdicts.append(perform(participant, message).verdict)
+            verdicts.append(_deliver(run))
         finally:
             connection.close()
 
@@ -144,8 +143,11 @@ def test_a_no_is_final_and_the_task_fails() -> None:
     assert (run.step("ahead.one").state, run.until_rest().state) == ("rejected", "failed")
 
 
-def test_a_duplicate_that_stumbles_over_what_the_first_one_has_done_is_no_failure() -> None:
-    run = _run()
+@pytest.mark.parametrize("task_id", ["another", "the same"])
+def test_a_duplicate_that_stumbles_over_what_the_first_one_has_done_is_no_failure_and_carries_nothing_on(
+    task_id: str,
+) -> None:
+    run, verdicts = _run(), list[Verdict]()
 
     def first_one_commits() -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -157,13 +159,12 @@ def test_a_duplicate_that_stumbles_over_what_the_first_one_has_done_is_no_failur
 
     def deliver_apart() -> None:
         try:
-            message = StepMessage(run.id, "ahead.one", Direction.FORWARD, 1, (), "first")
-            perform(steps_ahead.participants["ahead.one"], message)
+            verdicts.append(_deliver(run, task_id="the same"))
         finally:
             connection.close()
 
     ledger.when("ahead.one", first_one_commits)
-    assert _deliver(run, task_id="second") is Verdict.STOP
+    assert (_deliver(run, task_id=task_id), verdicts) == (Verdict.STOP, [Verdict.CARRY_ON])
     assert (ledger.rows(run.id), _rows(run)) == (["ahead.one"], [("ahead.one", "done", 1, 1)])
     assert set(run.saga.history.values_list("kind", flat=True)) == {"started", "step_done"}
 
