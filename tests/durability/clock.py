@@ -12,7 +12,9 @@ from orchestration.models import OutboxMessage, QueueProbe, Saga, SagaStep
 def pass_time_of_rows(seconds: float) -> None:
     """Let time pass for every saga, step, outbox message and probe. What a worker holds in memory does not notice."""
     by = timedelta(seconds=seconds)
-    Saga.objects.update(wake_at=F("wake_at") - by, deadline=F("deadline") - by)
+    Saga.objects.update(
+        created_at=F("created_at") - by, wake_at=F("wake_at") - by, deadline=F("deadline") - by
+    )
     SagaStep.objects.update(
         due_at=F("due_at") - by,
         lease_until=F("lease_until") - by,
