@@ -23,7 +23,7 @@ from config.durability.table import Cell
 from config.durability.trial import PATIENCE, Failed, NotReached, Stopped, Trial
 from config.durability.world import World
 
-TRIES = 3
+TRIES = 5
 """How often an order may slip past the point, because another process was faster. Each try is a new order."""
 
 
