@@ -75,9 +75,8 @@ class ChordCounters(redis.RedisBackend):
         # In Celery's own words, which `orchestration.chord_log` reads.
         failure = f"Dependency {request.id} raised {result!r}" if state in PROPAGATE_STATES else ""
         size, failures = self._count(request.group, request.id, failure)
-        if (
-            size is None
-        ):  # it has ended: this one came again, and nobody else would take away what it has noted
+        if size is None:
+            # The chord has ended: this one came again, and nobody else would take away what it has noted.
             self.client.delete(self._key(request.group, ".e"))
             return
         if len(failures) < size:

@@ -9,7 +9,9 @@ from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+import pytest
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from orchestration import Message, StepContext, external, local, nothing, parallel, saga, step
 from orchestration.engine.participants import Participant
@@ -130,3 +132,15 @@ def engine_statements(queries: Iterable[Mapping[str, str]]) -> list[str]:
     """The engine's own statements among these, by the names that they are declared with."""
     executed = (_EXECUTED.match(query["sql"]) for query in queries)
     return [found[1] for found in executed if found]
+
+
+def lose_the_answer_to_the_next_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commit, and have the connection lost before anybody hears of it; once."""
+    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # not in the stubs
+
+    def lose_the_answer(wrapper: Any) -> None:
+        commit(wrapper)
+        monkeypatch.undo()
+        raise OperationalError("the connection was lost")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", lose_the_answer)

@@ -10,8 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
@@ -27,7 +26,12 @@ from orchestration.services import cancel_saga, pause_saga
 from orchestration.testing import SagaRun
 from orchestration.verification import run_invariants
 from tests.orchestration import steps_ahead
-from tests.orchestration.steps_ahead import Ledger, engine_statements, ledger
+from tests.orchestration.steps_ahead import (
+    Ledger,
+    engine_statements,
+    ledger,
+    lose_the_answer_to_the_next_commit,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EVERY_QUEUE = frozenset({"ahead", "sample"})
@@ -135,14 +139,7 @@ def test_what_was_claimed_with_a_commit_whose_answer_is_lost_is_given_back_at_on
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = SagaRun(steps_ahead.through_outside, Ledger(name="x"))
-    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # not in the stubs
-
-    def lose_the_answer(wrapper: Any) -> None:
-        commit(wrapper)
-        monkeypatch.undo()
-        raise OperationalError("the connection was lost")
-
-    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", lose_the_answer)
+    lose_the_answer_to_the_next_commit(monkeypatch)
     performed = _deliver(run, "ahead.one")
     assert (performed.verdict, _names(performed)) == (Verdict.CARRY_ON, [])
     outside = run.step("ahead.outside")

@@ -25,7 +25,12 @@ from orchestration.models import Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, resume_saga
 from orchestration.testing import SagaRun
 from tests.orchestration import steps_ahead
-from tests.orchestration.steps_ahead import Ledger, engine_statements, ledger
+from tests.orchestration.steps_ahead import (
+    Ledger,
+    engine_statements,
+    ledger,
+    lose_the_answer_to_the_next_commit,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DELIVERIES = 8
@@ -195,14 +200,7 @@ def test_one_that_was_paused_and_resumed_meanwhile_keeps_nothing_either_and_goes
 
 def test_a_commit_whose_answer_is_lost_is_believed_to_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
     run = _run()
-    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # not in the stubs
-
-    def lose_the_answer(wrapper: Any) -> None:
-        commit(wrapper)
-        monkeypatch.undo()
-        raise OperationalError("the connection was lost")
-
-    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", lose_the_answer)
+    lose_the_answer_to_the_next_commit(monkeypatch)
     assert _deliver(run) is Verdict.CARRY_ON
     assert (ledger.rows(run.id), _rows(run)) == (["ahead.one"], [("ahead.one", "done", 1, 1)])
 
