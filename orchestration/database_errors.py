@@ -18,9 +18,15 @@ NOT_PREPARED_HERE = frozenset({"26000", "42P05"})
 LOCK_NOT_AVAILABLE = "55P03"
 """Somebody has held a lock for longer than `lock_timeout`."""
 
-_CONNECTION_ENDED = frozenset({"57P01", "57P02", "57P03"})
+_CONNECTION_ENDED = frozenset(
+    {
+        "57P01",  # the server stops, or somebody has ended this connection
+        "57P02",
+        "57P03",  # the server is starting, or recovers
+    }
+)
 
-OUTAGES = frozenset(
+OUTAGES = _CONNECTION_ENDED | frozenset(
     {
         "25006",  # read-only: a server that is being failed over, or is held back by its operators
         "53000",
@@ -28,9 +34,6 @@ OUTAGES = frozenset(
         "53200",  # no memory
         "53300",  # no connection left
         LOCK_NOT_AVAILABLE,
-        "57P01",  # the server stops, or somebody has ended this connection
-        "57P02",
-        "57P03",  # the server is starting, or recovers
         "58000",
         "58030",  # input or output failed
     }

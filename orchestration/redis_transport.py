@@ -59,9 +59,8 @@ class QoS(redis.QoS):
 
     def ack(self, delivery_tag: Any) -> None:
         """Acknowledge a message: at once where no event loop drives this channel any more, otherwise within ACKNOWLEDGE_WITHIN."""
-        transport = (
-            self.channel.connection
-        )  # None once it is closed: tasks may end after their worker has connected anew
+        # None once the channel is closed: tasks may end after their worker has connected anew.
+        transport = self.channel.connection
         loop = transport.loop if transport is not None else None
         self._owed.append(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
