@@ -28,6 +28,7 @@ class Known:
     result_type: str | None = None
     skip_rest: bool = False
     late: bool = False
+    unsure: bool = False
 
 
 Rows = Mapping[tuple[str, str], Known]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestration.core.canvas import compile_canvas
@@ -18,47 +20,82 @@ def plan_undo(definition: SagaDefinition, saga: SagaView, now: datetime, resend_
     barrier = _in_flight(definition, saga, now)
     if barrier is not None:
         return barrier
-    undone = Measure(saga, Direction.UNDO, now, resend_after)
-    backward = mirrored(definition.flow, lambda step: _needs_undo(step, saga))
-    stuck = False
-    if backward is not None:
-        frontier = undone.frontier(backward)
-        broken = [item for item in frontier if isinstance(item, Broken)]
-        stuck = bool(broken)
-        if broken and definition.undo_policy == "stop":
-            return _failed_undo(frontier)
-        if broken:
-            # Go on with the others: what cannot be undone is taken out of the tree, and named at the end.
-            names = _broken_undos(saga)
-            backward = mirrored(
-                definition.flow, lambda step: _needs_undo(step, saga) and step.name not in names
-            )
-            frontier = undone.frontier(backward) if backward is not None else ()
-        if frontier and backward is not None:
-            return _send_or_rest(backward, frontier, saga, Direction.UNDO, undone)
-    if stuck:
+    measure = Measure(saga, Direction.UNDO, now, resend_after)
+    undo = undo_frontier(definition, saga, measure)
+    if undo.stops:
+        return _failed_undo(undo.frontier)
+    if undo.frontier and undo.root is not None:
+        return _send_or_rest(undo.root, undo.frontier, saga, Direction.UNDO, measure)
+    if undo.is_stuck:
         return Finish(SagaState.UNDO_FAILED)
     return _plan_after_undo(definition, saga, now, resend_after)
 
 
+@dataclass(frozen=True, slots=True)
+class UndoFrontier:
+    """How far an undo has got."""
+
+    root: Node | None
+    """What is undone, in the order of undo; None when nothing is to be."""
+    frontier: Frontier
+    """What stands between now and its end."""
+    is_stuck: bool
+    """Whether an undo was given up: it is named at the end, and a person decides."""
+    stops: bool
+    """Whether the others wait for that decision."""
+
+
+def undo_frontier(
+    definition: SagaDefinition, saga: SagaView, measure: Measure, *, only: frozenset[str] | None = None
+) -> UndoFrontier:
+    """Say how far an undo has got: of the whole flow, or of `only` these steps, whose effect came late."""
+    given_up = _broken_undos(saga)
+
+    def root_without(names: AbstractSet[str]) -> Node | None:
+        return mirrored(
+            definition.flow,
+            lambda step: (
+                step.name not in names and (only is None or step.name in only) and _needs_undo(step, saga)
+            ),
+        )
+
+    root = root_without(given_up if only is not None else frozenset())
+    frontier = measure.frontier(root) if root is not None else ()
+    is_stuck = any(isinstance(item, Broken) for item in frontier)
+    stops = is_stuck and definition.undo_policy == "stop"
+    if is_stuck and not stops:
+        # Go on with the others: what cannot be undone is taken out of the tree, and named at the end.
+        root = root_without(given_up)
+        frontier = measure.frontier(root) if root is not None else ()
+    return UndoFrontier(root, frontier, is_stuck, stops)
+
+
+def late_steps(saga: SagaView) -> frozenset[str]:
+    """Return the names of the steps whose effect turned up after they had been settled as absent, or the saga had ended."""
+    return frozenset(name for (name, way), row in saga.steps.items() if way is Direction.FORWARD and row.late)
+
+
+def is_settled(definition: SagaDefinition, saga: SagaView, only: frozenset[str] | None = None) -> bool:
+    """Say whether no forward step (or none of `only` these) may still act or may have acted: what undo waits for."""
+    rows = (saga.forward(node.name) for node in definition.flow.walk() if isinstance(node, Step))
+    return not any(
+        row is not None and (only is None or row.name in only) and _is_unsettled(row) for row in rows
+    )
+
+
 def plan_late(definition: SagaDefinition, saga: SagaView, now: datetime, resend_after: timedelta) -> Plan:
     """Say what is left of a saga that has ended: what took effect afterwards is settled and undone; its state stays."""
-    late = frozenset(name for (name, way), row in saga.steps.items() if way is Direction.FORWARD and row.late)
+    late = late_steps(saga)
     if not late or saga.state is SagaState.COMPLETED:
         return Rest(None)
     barrier = _in_flight(definition, saga, now, only=late)
     if barrier is not None:
         return barrier
-    given_up = _broken_undos(saga)
-    backward = mirrored(
-        definition.flow,
-        lambda step: step.name in late and step.name not in given_up and _needs_undo(step, saga),
-    )
-    undone = Measure(saga, Direction.UNDO, now, resend_after)
-    frontier = undone.frontier(backward) if backward is not None else ()
-    if backward is None or not frontier:
+    measure = Measure(saga, Direction.UNDO, now, resend_after)
+    undo = undo_frontier(definition, saga, measure, only=late)
+    if undo.root is None or not undo.frontier:
         return Rest(None)
-    return _send_or_rest(backward, frontier, saga, Direction.UNDO, undone)
+    return _send_or_rest(undo.root, undo.frontier, saga, Direction.UNDO, measure)
 
 
 def _plan_after_undo(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.db import connection
 from pydantic import ValidationError
 
+from orchestration.core.admission import is_its_turn
 from orchestration.core.binding import build_command
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.references import Message
-from orchestration.core.states import Direction, StepState
+from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.crash_points import reach
 from orchestration.engine.claims import Claim, Delivery, StepMessage
 from orchestration.engine.contexts import context_for
@@ -35,6 +36,17 @@ class Acting:
         self.delivery = delivery
         self.context = context_for(message, delivery.saga, claim)
         self.command: Message | None = None
+
+    def is_its_turn(self) -> bool:
+        """Whether the flow, with the rows this was loaded with, has come to this step: a message alone is no leave to act."""
+        return is_its_turn(
+            self.definition,
+            SagaState(self.delivery.saga["state"]),
+            self.delivery.rows,
+            step=self.message.step,
+            direction=self.message.direction,
+            task=self.participant.reference.task,
+        )
 
     def act(self) -> Ending:
         """Act in the caller's transaction, and say how it is to be recorded. Any error is the caller's to answer."""

@@ -34,7 +34,7 @@ CLAIM_OF_A_KNOWN_ROW = """
 
 SAGA = "id, definition, version, state, paused, epoch, business_key, reference, input, failure, trace_id, product_line"
 """What a step has to know of its saga."""
-KNOWN = """json_agg(json_build_array(name, direction, state, result_type, skip_rest, late,
+KNOWN = """json_agg(json_build_array(name, direction, state, result_type, skip_rest, late, unsure,
                                          CASE WHEN direction = 'forward' AND state = 'done' THEN result END)
                         ORDER BY generation)"""
 """And of the rows of its steps."""
@@ -46,7 +46,7 @@ WITH saga AS (
     SELECT {SAGA}
       FROM orchestration_saga WHERE id = %(saga)s FOR SHARE
 ), known AS (
-    SELECT name, direction, generation, state, result, result_type, skip_rest, late
+    SELECT name, direction, generation, state, result, result_type, skip_rest, late, unsure
       FROM orchestration_sagastep WHERE saga_id = %(saga)s
 ), claimed AS (
     INSERT INTO orchestration_sagastep AS step
@@ -162,8 +162,9 @@ def claim_step(
     too, which is recorded later and in one transaction with it. That of an external step does: the provider forgets nothing.
 
     One statement of its own; committed when it returns unless the caller holds a transaction open. Refused (with
-    `claim` None) when the saga is in another state or epoch, is paused, what must come before is not finished, or
-    somebody else holds or has recorded the step. In a saga that has ended only the undo of a late effect is claimed.
+    `claim` None) when the saga is in another state or epoch, is paused, what the message names as coming before is not finished,
+    or somebody else holds or has recorded the step. It is no leave to act: whether it is this step's turn at all is for the flow
+    to say, of the rows that are returned (`is_its_turn`). In a saga that has ended only the undo of a late effect is claimed.
 
     Args:
         message: what the broker carried.
@@ -256,10 +257,10 @@ def read_known(known: list[list[Any]] | None) -> tuple[dict[tuple[str, str], Kno
     """The newest row of each step by name and direction, and the results by name, from what `KNOWN` gives."""
     rows: dict[tuple[str, str], Known] = {}
     results: dict[str, Any] = {}
-    for name, direction, state, result_type, skip_rest, late, result in (
+    for name, direction, state, result_type, skip_rest, late, unsure, result in (
         known or ()
     ):  # the newest generation last
-        rows[name, direction] = Known(direction, state, result_type, skip_rest, late)
+        rows[name, direction] = Known(direction, state, result_type, skip_rest, late, unsure)
         if result is not None:
             results[name] = result
     return rows, results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 
@@ -16,12 +17,14 @@ from orchestration.engine.claims import UNCLAIMED, Delivery, StepMessage, claim_
 from orchestration.engine.failures import give_up_killer
 from orchestration.engine.participants import Participant
 from orchestration.engine.quick import is_quick
-from orchestration.engine.release import release_claim
+from orchestration.engine.release import release_claim, revoke_claim
 from orchestration.engine.sharing import Done, RanAhead, Undone, reach_claimed, share
 from orchestration.engine.transport import knock
 from orchestration.engine.unclaimed import look
 from orchestration.errors import StepError, UnknownDefinition
 from orchestration.models import SagaStep
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -86,6 +89,17 @@ def _claimed(
         release_claim(delivery.claim)
         return Done(Verdict.STOP)
     attempt = Attempt(participant, message, delivery, delivery.claim, definition, ahead)
+    if not attempt.is_its_turn():
+        is_new = delivery.known_state(message.step, message.direction) is None
+        revoke_claim(delivery.claim, is_new=is_new)
+        logger.warning(
+            "saga %s: a delivery of %s (%s) as task %s was refused: it is not its turn",
+            message.saga_id,
+            message.step,
+            message.direction.value,
+            reference.task,
+        )
+        return Done(Verdict.STOP)
     if undone is None or not undone.its_own:
         return Done(_try(attempt), attempt)
     attempt.command = undone.command

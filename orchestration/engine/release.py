@@ -28,6 +28,17 @@ def release_claim(claim: Claim) -> None:
     held.update(state=StepState.PENDING.value, lease_until=None, sent_at=None, deliveries=F("deliveries") - 1)
 
 
+def revoke_claim(claim: Claim, *, is_new: bool) -> None:
+    """Take a claim back that should not have been asked for, and leave no trace of it: no row, where there was none. One statement.
+
+    A row of a step whose turn it is not would stay behind for good where the flow never comes to that step.
+    """
+    if not is_new:
+        release_claim(claim)
+        return
+    SagaStep.objects.filter(id=claim.row_id, token=claim.token, state=StepState.RUNNING.value).delete()
+
+
 def end_leases(task_ids: Collection[str]) -> int:
     """End the leases of the steps that these Celery tasks had claimed: the processes that ran them are no more.
 

@@ -57,7 +57,8 @@ def look(participant: Participant, message: StepMessage, ahead: Ahead | None) ->
         definition = registry.find(saga["definition"], saga["version"])
     except UnknownDefinition:
         return None
-    return Attempt(participant, message, delivery, UNCLAIMED, definition, ahead)
+    attempt = Attempt(participant, message, delivery, UNCLAIMED, definition, ahead)
+    return attempt if attempt.is_its_turn() else None
 
 
 @again_after_conflict

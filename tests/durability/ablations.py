@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from orchestration.core import undoing
-from orchestration.engine import claims, perform, records, sharing
+from orchestration.engine import acting, claims, perform, records, sharing
 from orchestration.engine.attempts import Verdict
 from orchestration.services import steering
 from tests.durability import schedules, switching_off, trip
@@ -102,23 +102,20 @@ ABLATIONS = [
         "never committed",
     ),
     Ablation(
+        "a message acts only when the flow has come to its step",
+        lambda: switching_off.answers(acting, "is_its_turn", True),
+        schedules.a_message_comes_for_a_step_far_ahead,
+        "ledger: model.ship .* took effect before model.confirm",
+    ),
+    Ablation(
         "a join counts rows",
-        lambda: switching_off.sql(
-            claims,
-            "_CLAIM",
-            claims._CLAIM.sql[
-                claims._CLAIM.sql.index("AND (SELECT count(*) FROM known") : claims._CLAIM.sql.index(
-                    "    ON CONFLICT"
-                )
-            ],
-            "\n",
-        ),
+        switching_off.joins_not_counted,
         schedules.a_branch_of_a_join_is_counted_twice,
         "model.open was undone before",
     ),
     Ablation(
         "undo waits for what is in flight",
-        lambda: switching_off.answers(undoing, "_in_flight", None),
+        switching_off.undo_does_not_wait,
         schedules.one_branch_fails_while_another_acts,
         "was not settled when undo went to work",
     ),

@@ -129,6 +129,13 @@ def a_branch_of_a_join_is_counted_twice(world: World) -> None:
     world.carry("model.open", "undo", first=True)
 
 
+def a_message_comes_for_a_step_far_ahead(world: World) -> None:
+    """Somebody who can write to the queue names the pivot, and nothing that must come before it."""
+    world.start("a")
+    world.carry("model.open")
+    world.forge("a", "model.ship")
+
+
 def one_branch_fails_while_another_acts(world: World) -> None:
     world.start("a")
     world.carry("model.insure", fate=frozen())

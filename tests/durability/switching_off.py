@@ -15,8 +15,11 @@ from uuid import uuid4
 
 from django.db import connection
 
+from orchestration.core import admission, undoing
+from orchestration.core.memo import Memo
 from orchestration.core.states import FORWARD_STATES, SagaState
 from orchestration.engine import (
+    acting,
     attempts,
     beginning,
     claims,
@@ -98,7 +101,11 @@ def step_rows_not_unique() -> AbstractContextManager[Any]:
     claim = claims._CLAIM.sql
     start, end = claim.index("    ON CONFLICT"), claim.index("    RETURNING id, generation")
     return all_of(
-        constraint_dropped("orchestration_sagastep", "step_once"), sql(claims, "_CLAIM", claim[start:end])
+        constraint_dropped("orchestration_sagastep", "step_once"),
+        sql(claims, "_CLAIM", claim[start:end]),
+        answers(
+            acting, "is_its_turn", True
+        ),  # which sees a duplicate that comes after the first, as this schedule has it
     )
 
 
@@ -142,6 +149,22 @@ def events_not_deduplicated() -> AbstractContextManager[Any]:
     return all_of(
         constraint_dropped("orchestration_inboxmessage", "inbox_each_event_once"),
         mock.patch.object(InboxMessage.objects, "get_or_create", create),
+    )
+
+
+def joins_not_counted() -> AbstractContextManager[Any]:
+    """Neither the flow nor the list in the message keeps a step back until all branches before it are finished."""
+    claim = claims._CLAIM.sql
+    start, end = claim.index("AND (SELECT count(*) FROM known"), claim.index("    ON CONFLICT")
+    return all_of(sql(claims, "_CLAIM", claim[start:end], "\n"), answers(acting, "is_its_turn", True))
+
+
+def undo_does_not_wait() -> AbstractContextManager[Any]:
+    """Neither the plan nor the look at a delivery waits for forward steps that may still act."""
+    return all_of(
+        answers(undoing, "_in_flight", None),
+        answers(admission, "is_settled", True),
+        mock.patch.object(admission, "_remembered", Memo()),
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from orchestration.core import canvas, undoing
+from orchestration.core import admission, undoing
 from orchestration.core.states import TERMINAL, Direction, SagaState, StepState
+from tests.durability import toy_rows
 from tests.durability.flows import Flow, flows
 from tests.durability.toy_answers import Answer
 from tests.durability.toy_shell import Toy
@@ -24,9 +25,16 @@ CANCELS = st.one_of(st.none(), st.integers(1, 9))
 CHOICES = st.lists(st.integers(0, 7), min_size=15, max_size=40)
 
 
-def run(flow: Flow, answers: list[Answer], choices: list[int], *, cancel_at: int | None = None) -> Toy:
+def run(
+    flow: Flow,
+    answers: list[Answer],
+    choices: list[int],
+    *,
+    cancel_at: int | None = None,
+    forged: bool = False,
+) -> Toy:
     """Play a saga to its rest; after the given answers everything works."""
-    toy = Toy(flow.definition(), answers, choices, cancel_at)
+    toy = Toy(flow.definition(), answers, choices, cancel_at, forged=forged)
     toy.until_rest()
     return toy
 
@@ -126,15 +134,35 @@ def test_a_step_is_sent_once_at_a_time_and_a_terminal_state_stays(
         assert (dict(toy.rows), toy.state) == before
 
 
+@EXAMPLES
+@given(flows(), ANSWERS, CHOICES, CANCELS)
+def test_what_is_sent_is_admitted_and_what_is_forged_only_when_its_turn_has_come(
+    flow: Flow, answers: list[Answer], choices: list[int], cancel_at: int | None
+) -> None:
+    """Somebody sends every step in every direction all the time: each acts when the flow has come to it, and not before."""
+    toy = run(flow, answers, choices, cancel_at=cancel_at, forged=True)
+    assert toy.sent_in_vain == [], toy.told
+    assert toy.undone_too_early == []
+    begun = [name for name, _ in toy.begun]
+    for before, after in flow.in_order():
+        if after in begun:
+            assert toy.finished_before(before, after), toy.told
+    undone = [name for name, direction in toy.effects if direction is Direction.UNDO]
+    for before, after in flow.in_order():
+        if before in undone and after in undone:
+            assert undone.index(after) < undone.index(before), toy.told
+
+
 def test_without_the_barrier_before_undo_the_properties_do_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(undoing, "_in_flight", lambda *_: None)
+    monkeypatch.setattr(admission, "is_settled", lambda *_: True)
+    admission._remembered.clear()
     assert fails(test_undo_goes_to_work_when_nothing_is_in_flight_or_unknown, CANCELS)
+    admission._remembered.clear()
 
 
-def test_without_the_list_of_steps_before_it_a_message_comes_too_early(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(canvas, "_last", lambda stage: ())
+def test_without_asking_whose_turn_it_is_a_message_comes_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy_rows, "is_its_turn", lambda *_, **__: True)
     assert fails(test_a_step_is_sent_after_what_comes_before_it)
 
 

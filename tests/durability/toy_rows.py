@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from orchestration.core.admission import is_its_turn
 from orchestration.core.canvas import Call
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.foresight import Known
 from orchestration.core.states import FORWARD_STATES, TRANSITIONS, Direction, SagaState, StepState
 from orchestration.core.views import SagaView, StepView
 from tests.durability.toy_answers import Answer, Flight
@@ -37,6 +39,10 @@ class ToySaga:
     told: list[str] = field(default_factory=list)
     undone_too_early: list[str] = field(default_factory=list)
     sent_twice: list[str] = field(default_factory=list)
+    sent_in_vain: list[str] = field(default_factory=list)
+    """Steps that were sent although their delivery would be refused."""
+    forged: bool = False
+    """Whether somebody sends every step all the time."""
     escalated: bool = False
 
     def finished_before(self, before: str, after: str) -> bool:
@@ -54,6 +60,19 @@ class ToySaga:
 
     def external(self, call: Call) -> bool:
         return self.definition.reference(call.step, call.direction.value).is_external
+
+    def is_admitted(self, call: Call) -> bool:
+        """Whether a delivery may act, by the rows as a claim would return them."""
+        rows = {
+            (name, way.value): Known(
+                way.value, row.state.value, row.result_type, row.skip_rest, row.late, row.unsure
+            )
+            for (name, way), row in self.rows.items()
+        }
+        task = self.definition.reference(call.step, call.direction.value).task
+        return is_its_turn(
+            self.definition, self.state, rows, step=call.step, direction=call.direction, task=task
+        )
 
     def waits(self) -> list[StepView]:
         return (

@@ -7,8 +7,10 @@ chosen by the test; when the list is at its end, everything works.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 from orchestration.core.canvas import Call, Canvas, Fork, heads
 from orchestration.core.decisions import (
@@ -22,7 +24,7 @@ from orchestration.core.decisions import (
     SettleAbsent,
 )
 from orchestration.core.plan import pivot_has_begun, plan
-from orchestration.core.states import FORWARD_STATES, TERMINAL, TRANSITIONS, SagaState, StepState
+from orchestration.core.states import FORWARD_STATES, TERMINAL, TRANSITIONS, Direction, SagaState, StepState
 from orchestration.core.views import StepView
 from tests.durability.toy_answers import ACTS, Answer, Flight, possible
 from tests.durability.toy_rows import FORWARD, UNDO, ToySaga
@@ -42,6 +44,8 @@ class Toy(ToySaga):
                 return
             if move == self.cancel_at:
                 self._cancel()
+            if self.forged:
+                self._forge()
             if not self._move():
                 return
         raise AssertionError(f"it goes round in circles: {self.told[-20:]}")
@@ -118,6 +122,13 @@ class Toy(ToySaga):
             self._deliver(*what)  # type: ignore[misc]
         return True
 
+    def _forge(self) -> None:
+        """Somebody who can write to the queues sends every step in every direction, and names nothing that comes before it."""
+        for step, direction in product(self.definition.steps, Direction):
+            with suppress(LookupError):  # nothing to do in that direction
+                self.definition.reference(step, direction.value)
+                self._deliver(self.epoch, Call(step, direction))
+
     def _tick(self) -> None:
         self.now += TICK
         for flight in self.flights:  # their workers live, and renew
@@ -141,7 +152,8 @@ class Toy(ToySaga):
                 row.unsure or row.state is StepState.UNKNOWN or self._was_running(row)
             )
             self.write(call.step, call.direction, StepState.PENDING, sent_at=self.now, unsure=unsure)
-        # The links behind the heads come at once and in any order: only `after` keeps them back.
+        self.sent_in_vain += [call.step for call in heads(canvas) if not self.is_admitted(call)]
+        # The links behind the heads come at once and in any order: only the flow keeps them back.
         self.mail += [(self.epoch, call) for call in _calls(canvas)]
 
     def _was_running(self, row: StepView) -> bool:
@@ -162,13 +174,7 @@ class Toy(ToySaga):
                 and (row.due_at is None or row.due_at <= self.now)
             )
         )
-        before = [self.rows.get((name, call.direction)) for name in call.after]
-        if (
-            not fits
-            or epoch != self.epoch
-            or not ready
-            or not all(b is not None and b.is_finished for b in before)
-        ):
+        if not fits or epoch != self.epoch or not ready or not self.is_admitted(call):
             return
         if call.direction is UNDO:
             self.undone_too_early += [

@@ -14,7 +14,10 @@ from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
 from orchestration.core import policy
+from orchestration.core.canvas import Call
 from orchestration.core.context import StepContext
+from orchestration.core.states import Direction
+from orchestration.engine.transport import Address
 from orchestration.errors import BusinessKeyTaken, TransitionRefused
 from orchestration.models import Incident, Saga, SagaStep
 from orchestration.services import (
@@ -25,7 +28,7 @@ from orchestration.services import (
     retry_step,
     start_saga,
 )
-from orchestration.testing.mail import Habits
+from orchestration.testing.mail import Habits, StepMail
 from tests.durability.clock import pass_time_of_rows
 from tests.durability.deliveries import Deliveries
 from tests.durability.processes import Death, Fate
@@ -88,6 +91,12 @@ class World(Deliveries):
         with contextlib.suppress(Death):
             self.processes.run(publish)
             self.published.add(event_id)
+
+    def forge(self, key: str, step: str, direction: str = "forward") -> None:
+        """Have a message delivered that nobody of ours has sent: of the saga's epoch, and without what must come before it."""
+        saga = Saga.objects.get(business_key=key)
+        call = Call(step, Direction(direction))
+        self._hand_over(StepMail(Address(saga.id, saga.epoch, "", trip), call, (), (), None), None)
 
     # Processes
 
