@@ -37,6 +37,9 @@ class EngineSettings:
     """Queue of the engine's own tasks."""
     TRANSPORT: str = "orchestration.engine.celery_canvas.CeleryTransport"
     """What carries canvases and events to the broker."""
+    EVENT_KEYS: tuple[str, ...] = ()
+    """Secrets from which the keys of the sources of events are derived: the first one seals, each of them is accepted. By default
+    Django's SECRET_KEY and SECRET_KEY_FALLBACKS. Every process that publishes or receives events needs the same ones."""
     SUBSCRIBERS: tuple[str, ...] = ()
     """More queues that get a copy of every published event, one message each, as task `<queue>.receive_event`."""
     ADMIN_SEARCH: str = ""

@@ -27,6 +27,7 @@ from orchestration.conf import engine_settings
 from orchestration.engine.dead_letters import Letter, letter_of, set_aside
 from orchestration.engine.participants import participant_for
 from orchestration.engine.release import end_leases
+from orchestration.engine.seals import named_in
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class CarefulConsumer(Consumer):
             reason=reason,
             detail=detail,
             body=message.body,
-            event=(headers.get("event_source"), headers.get("event_id")),
+            event=named_in(headers),
         )
         _writer.write(
             letter, lambda: self.call_soon_ack(message.ack_log_error, logger, self.connection_errors)

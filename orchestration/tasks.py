@@ -14,6 +14,7 @@ from orchestration.engine.advance import advance as advance_saga
 from orchestration.engine.dead_letters import letter_of, set_aside
 from orchestration.engine.probes import answer
 from orchestration.engine.receipts import RECEIVE_EVENT
+from orchestration.engine.seals import named_in, unsealed
 from orchestration.engine.waits import receive_event as store_event
 from orchestration.errors import InvalidEnvelope
 
@@ -38,8 +39,8 @@ def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
     """Store an event, apply it to the saga that waits for it, and go on with that saga; set an invalid one aside."""
     try:
         check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES)
+        envelope = unsealed(envelope)
     except InvalidEnvelope as refused:
-        named = envelope if isinstance(envelope, dict) else {}
         set_aside(
             letter_of(
                 queue=engine_settings().QUEUE,
@@ -47,10 +48,7 @@ def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
                 reason="bad_event",
                 detail=str(refused),
                 body=envelope,
-                event=(
-                    self.request.get("event_source") or named.get("source"),
-                    self.request.get("event_id") or named.get("id"),
-                ),
+                event=named_in(vars(self.request), envelope),
             )
         )
         return

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from orchestration.conf import engine_settings
 from orchestration.core.canvas import Call, Canvas, Fork
 from orchestration.engine.celery_stamps import EPOCH, REFERENCE, SAGA, send_link, stamp_of
+from orchestration.engine.seals import name_seal
 from orchestration.engine.transport import Address
 from orchestration.errors import SendFailed
 
@@ -81,7 +82,12 @@ class CeleryTransport:
         """One message per subscriber queue: with a shared one, Redis loses copies."""
         settings = engine_settings()
         # In the headers too: whoever sets the message aside need not understand its body to say which event it was.
-        headers = {"event_source": envelope["source"], "event_id": envelope["id"]}
+        source, event_id = envelope["source"], envelope["id"]
+        headers = {
+            "event_source": source,
+            "event_id": event_id,
+            "event_seal": name_seal(source, event_id),
+        }
         for queue in (settings.QUEUE, *settings.SUBSCRIBERS):
             task = "orchestration.receive_event" if queue == settings.QUEUE else f"{queue}.receive_event"
             _send(

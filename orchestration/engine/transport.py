@@ -42,7 +42,7 @@ class Transport(Protocol):
         """Send a probe through a queue: when it arrives, what was sent before it has arrived or is lost."""
 
     def send_event(self, envelope: dict[str, Any]) -> None:
-        """Send an event to every subscriber, one message each."""
+        """Send a sealed event to every subscriber, one message each."""
 
 
 _current: ContextVar[Transport | None] = ContextVar("transport", default=None)

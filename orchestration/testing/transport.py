@@ -18,6 +18,7 @@ from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import participant_for
 from orchestration.engine.perform import perform
 from orchestration.engine.probes import answer
+from orchestration.engine.seals import unsealed
 from orchestration.engine.settle import settle
 from orchestration.engine.transport import Address
 from orchestration.engine.waits import receive_event
@@ -113,7 +114,7 @@ class HandTransport:
                 self._put(Knock(address.saga_id))
             case EventMail(envelope):
                 reach("K19")
-                saga = receive_event(envelope)
+                saga = receive_event(unsealed(envelope))
                 if saga is not None:
                     advance(saga.id)
             case ProbeMail(queue, asked_at):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+
+from orchestration.engine.seals import SEAL, sealed
 
 DEEP: Any = json.loads("[" * 60 + "]" * 60)
 JUNK: tuple[Any, ...] = (
@@ -49,7 +52,9 @@ def mutants(good: dict[str, Any], task: str, *, seed: int) -> Iterator[WireMessa
         headers: Any = {"task": task, "id": str(random.getrandbits(64)), "lang": "py"}
         # Each is news of its own, or all but the first would be duplicates and no more.
         fresh = {**copy.deepcopy(good), "id": f"e-{random.getrandbits(64)}"}
-        body = random.choice(kinds)(fresh, random)
+        body = random.choice(kinds)(sealed(fresh), random)
+        if random.random() < 0.7:
+            body = _sealed_anew(body)
         if random.random() < 0.05:
             headers = random.choice([None, [], {}, {**headers, "task": random.choice(JUNK)}])
         yield WireMessage(body if isinstance(body, bytes) else _wire(body), headers)
@@ -57,6 +62,15 @@ def mutants(good: dict[str, Any], task: str, *, seed: int) -> Iterator[WireMessa
 
 def _wire(body: Any) -> bytes:
     return json.dumps(body).encode(errors="surrogatepass")
+
+
+def _sealed_anew(body: Any) -> Any:
+    """As a source of ours would send it, were it to say such a thing."""
+    match body:
+        case [[], {"envelope": {"source": str()} as envelope}, _]:
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
+                envelope |= sealed({name: value for name, value in envelope.items() if name != SEAL})
+    return body
 
 
 def _call(envelope: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from django.urls import reverse
 from orchestration.core.envelope import check_envelope
 from orchestration.core.excerpts import excerpt
 from orchestration.engine.dead_letters import letter_of, set_aside
+from orchestration.engine.seals import sealed
 from orchestration.errors import InvalidEnvelope
 from orchestration.models import DeadLetter, InboxMessage, OutboxMessage
 from orchestration.services import publish_event
@@ -86,15 +87,15 @@ def test_every_kind_of_message_that_cannot_be_taken_in_is_set_aside_and_the_work
     publish_raw({"no": "task"})
     publish_raw(_call(sage=SAGA), headers=_task(ADVANCE))
     publish_raw(_call(saga=CANARY), headers=_task(ADVANCE))
-    publish_raw(_call(envelope={**GOOD, "data": {"much": CANARY * 4000}}), headers=_task(RECEIVE))
+    publish_raw(_call(envelope=sealed({**GOOD, "data": {"much": CANARY * 4000}})), headers=_task(RECEIVE))
     for wrong in (
         {"key": None},
         {"specversion": "2.0"},
         {"dataschema": "a.happened/v99"},
         {"data": [CANARY]},
     ):
-        publish_raw(_call(envelope={**GOOD, **wrong}), headers=_task(RECEIVE))
-    publish_raw(_call(envelope=GOOD), headers=_task(RECEIVE))
+        publish_raw(_call(envelope=sealed({**GOOD, **wrong})), headers=_task(RECEIVE))
+    publish_raw(_call(envelope=sealed(GOOD)), headers=_task(RECEIVE))
 
     wait_until(lambda: InboxMessage.objects.filter(event_id="e-1").exists(), "the good event has come", 30)
     wait_until(lambda: _seen().total() >= 22, "every other one is set aside", 30)

@@ -12,6 +12,7 @@ from celery import current_app
 from orchestration import consumer, tasks
 from orchestration.consumer import CarefulConsumer
 from orchestration.core.envelope import check_envelope
+from orchestration.engine.seals import sealed, unsealed
 from orchestration.errors import InvalidEnvelope
 from orchestration.models import InboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
@@ -54,7 +55,7 @@ def _is_news(message: WireMessage, good: dict[str, Any]) -> bool:
                 {"envelope": {"key": key, "type": kind, "data": {"seat": str()} as data} as told},
                 _,
             ] if len(data) == 1:
-                check_envelope(told, most_bytes=10**9)
+                unsealed(check_envelope(told, most_bytes=10**9))
                 return bool(key == good["key"] and kind == good["type"])
     except (ValueError, InvalidEnvelope):
         pass
@@ -104,5 +105,5 @@ def test_of_ten_thousand_damaged_messages_none_raises_and_none_moves_a_saga(
     assert SagaEvent.objects.exclude(id__in=told).count() == misfits.count() > 20
     assert InboxMessage.objects.count() > 50
 
-    take(WireMessage(json.dumps([[], {"envelope": good}, {}]).encode(), {"task": TASK}))
+    take(WireMessage(json.dumps([[], {"envelope": sealed(good)}, {}]).encode(), {"task": TASK}))
     assert InboxMessage.objects.filter(state="applied").count() == 1

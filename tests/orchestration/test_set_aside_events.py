@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from orchestration.engine.drain import LONGEST_WAIT, drain
 from orchestration.engine.receipts import put_back_lost_events
+from orchestration.engine.seals import name_seal
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
 from orchestration.errors import MessageNotFound, SendFailed, TransitionRefused
@@ -193,7 +194,7 @@ def test_a_real_worker_says_which_event_it_was_although_the_body_is_broken(
             publish_event(type="a.happened", source="test", key=str(uuid4()), event_id="e-1")
         drain()  # "sent" by hand; what the worker gets is its broken twin
     headers = {"task": "orchestration.receive_event", "id": str(uuid4()), "lang": "py"}
-    named = {"event_source": "test", "event_id": "e-1"}
+    named = {"event_source": "test", "event_id": "e-1", "event_seal": name_seal("test", "e-1")}
     with worker_process(process_environment, "-c", "1", queues=("orchestration",)):
         publish_raw(b'{"broken": ', headers={**headers, **named})
         wait_until(lambda: DeadLetter.objects.exists(), "it is set aside", 30)

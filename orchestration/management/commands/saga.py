@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestration.core.states import SagaState
+from orchestration.engine.seals import source_key
 from orchestration.errors import SagaError
 from orchestration.lookup import saga_called
 from orchestration.models import Saga
@@ -95,6 +96,10 @@ class Command(BaseCommand):
             "resend", "send an event again that a worker of ours had set aside", self._resend, ref=False
         )
         resent.add_argument("message", type=_positive, metavar="MESSAGE", help="number in the outbox")
+        key = command(
+            "key", "the key with which a source seals its events; keep it secret", self._key, ref=False
+        )
+        key.add_argument("source", metavar="SOURCE", help="as its events name it")
         decisions = [retried, settled, skipped, cancelled, resent]
         for decision in decisions:
             decision.add_argument("--reason", required=True, help="why; kept in the history")
@@ -131,6 +136,10 @@ class Command(BaseCommand):
         message = resend_event(message_id=options["message"], by=options["by"], reason=options["reason"])
         facts = {"message": message.id, "type": message.payload["type"], "key": message.payload["key"]}
         self._answer(options, facts, harmless(f"resend: message {message.id}, {message.payload['type']}"))
+
+    def _key(self, options: dict[str, Any]) -> None:
+        source = options["source"]
+        self._answer(options, {"source": source, "key": source_key(source)}, source_key(source))
 
     def _stats(self, options: dict[str, Any]) -> None:
         with reading():
