@@ -55,6 +55,8 @@ class DispatchNews(BaseModel):
 @require_POST
 def carrier_webhook(request: HttpRequest) -> HttpResponse:
     """Take news of a parcel from the carrier."""
+    if not request.headers.get("webhook-signature"):
+        return _problem(401, "Not verified.")  # whatever else it brings: it is not read
     body = _body(request)
     if body is None:
         return _problem(413, "At most 64 KiB.")

@@ -92,6 +92,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--pooled", action="store_true", help="say that --database is a pooler in transaction mode"
     )
     group.addoption("--browser", action="store_true", help="select the browser tests as well")
+    group.addoption("--proxies", action="store_true", help="select the tests behind nginx and Caddy as well")
     group.addoption("--durability", action="store_true", help="select the long durability tests as well")
 
 
@@ -100,6 +101,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unasked = set()
     if not config.getoption("--browser"):
         unasked.add("browser")
+    if not config.getoption("--proxies"):
+        unasked.add("proxies")
     if not config.getoption("--durability"):
         unasked.add("durability")
     if not os.environ["CELERY_BROKER_URL"].startswith("amqp"):

@@ -1,4 +1,7 @@
-"""The admin with its login throttled by address and user name, so that a password cannot be guessed at leisure."""
+"""The admin with its login throttled, so that a password cannot be guessed at leisure.
+
+Attempts are counted by address and user name, and by user name alone: a thousand addresses would have a thousand times the guesses.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,30 @@ from django.urls import URLPattern, URLResolver, path
 from orders.throttling import address_of, forgive, throttled
 
 SCOPE = "admin-login"
+ACCOUNT_SCOPE = "admin-login-account"
+"""Far more than `SCOPE` allows one address, so that a stranger who only guesses seldom keeps the account's owner out."""
 
 
-def address_and_username(request: HttpRequest) -> str:
-    """Return whom an attempt is counted for."""
+def account(request: HttpRequest) -> str:
+    """Return which account an attempt is for."""
     # As Django's own form reads it: the same name in other characters is no other account.
-    username = unicodedata.normalize("NFKC", request.POST.get("username", ""))
-    return f"{address_of(request)} {username.strip().lower()}"
+    return unicodedata.normalize("NFKC", request.POST.get("username", "")).strip().lower()
 
 
-@throttled(SCOPE, principal=address_and_username, keeps_form=False)
+def address_and_account(request: HttpRequest) -> str:
+    """Return whom an attempt is counted for, and by which account."""
+    return f"{address_of(request)} {account(request)}"
+
+
+@throttled(SCOPE, principal=address_and_account, keeps_form=False)
+@throttled(ACCOUNT_SCOPE, principal=account, keeps_form=False)
 def login(request: HttpRequest) -> HttpResponseBase:
     """Every attempt counts before it is made, also many at once; one that succeeds clears the count."""
     response: HttpResponseBase = admin.site.login(request)
     # Not by `request.user`: whoever is signed in already would guess at another account without end.
     if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
-        forgive(SCOPE, address_and_username(request))
+        forgive(SCOPE, address_and_account(request))
+        forgive(ACCOUNT_SCOPE, account(request))
     return response
 
 

@@ -1,4 +1,4 @@
-"""Requests refused before any view sees them: methods nobody serves, and bodies that are too large to be read."""
+"""Requests refused before any view sees them: methods nobody serves, bodies that are too large to be read, what the door refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from config.security.pages import refuse
+from config.web.environ import REFUSED_BEFORE_READING
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -20,7 +21,10 @@ class Refusals:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer 405 or 413, or go on."""
+        """Answer 400, 405, 408 or 413, or go on."""
+        at_the_door = request.META.get(REFUSED_BEFORE_READING)
+        if at_the_door is not None:
+            return refuse(request, *at_the_door)
         if request.method not in METHODS:
             response = refuse(
                 request, 405, "method-not-allowed", f"{request.method} is not served here; use {METHODS[0]}."

@@ -87,6 +87,8 @@ ORDERLY_LIMITS = rates(
         "basket": "240/minute",
         "demo": "30/minute",
         "admin-login": "10/minute",
+        # From all addresses together.
+        "admin-login-account": "60/hour",
         "api-anonymous": "120/minute",
         "api-token": "6000/minute",
     },

@@ -78,8 +78,9 @@ def services(places: Places, flower_password: str) -> list[Program]:
             "flower",
             "flower",
             [
-                *_celery(),
+                *_celery("config.flower_process"),
                 "flower",
+                "--read-only",
                 f"--address={LOOPBACK}",
                 f"--port={places.flower_port}",
                 # With the arguments, which say which order, saga and step: a name alone is one of thousands.
@@ -100,12 +101,13 @@ def application(places: Places, folder: DataFolder) -> list[Program]:
         "web",
         "web",
         [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", places.host, "--port", str(places.port),
-            "--workers", str(_count("ORDERLY_WEB_PROCESSES", 1)), "--blocking-threads", str(threads), "--no-ws", "--respawn-failed-workers",
-            "--workers-kill-timeout", "3", "config.supervisor.web_process:application",
+            sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1", "--host", places.host, "--port", str(places.port),
+            "--workers", str(_count("ORDERLY_WEB_PROCESSES", 1)), "--no-ws", "--respawn-failed-workers",
+            "--http1-header-read-timeout", "10000", "--workers-kill-timeout", "3", "config.supervisor.web_process:application",
         ],
         lambda: _status(f"{places.web_url}/", _as_through_the_proxy()) is not None,
         {
+            "ORDERLY_WEB_THREADS": str(threads),
             "ORDERLY_FLOWER_URL": os.environ.get("ORDERLY_FLOWER_URL") or places.addresses()["flower"],
             # Nobody waits longer for a page, and its thread serves somebody else.
             "ORDERLY_STATEMENT_SECONDS": os.environ.get("ORDERLY_STATEMENT_SECONDS") or "30",
@@ -152,8 +154,8 @@ def _worker(name: str, folder: DataFolder) -> Program:
     )
 
 
-def _celery() -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", "config.celery"]
+def _celery(module: str = "celery") -> list[str]:
+    return [sys.executable, "-m", module, "-A", "config.celery"]
 
 
 def _count(variable: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""The application as a process of our web server loads it: `config.supervisor.web_process:application`.
+"""The application as a process of our web server loads it: `config.supervisor.web_process:application`, behind its door.
 
 Granian's main process cannot end its processes when it is killed; they would go on, and keep the port. Nor may it be told to end
 by a signal that it handles: the kernel sends that once for each thread that dies with the supervisor, and a second one while it
@@ -19,6 +19,13 @@ if (_parent := multiprocessing.parent_process()) is not None:
     if os.getppid() != _parent.pid:
         sys.exit(1)  # it died before the tie was made
 
-from config.wsgi import application
+from django.conf import settings
 
-__all__ = ["application"]
+from config.web.door import Door
+from config.wsgi import application as wsgi_application
+
+application = Door(
+    wsgi_application,
+    threads=int(os.environ["ORDERLY_WEB_THREADS"]),
+    largest_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+)

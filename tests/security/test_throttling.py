@@ -223,3 +223,21 @@ def test_a_redis_that_does_not_answer_is_waited_for_once_and_noticed_when_it_is_
         monkeypatch.setattr(counts, "_asked_again_at", time.monotonic() - 1)
         assert counts.hit(rate, someone()) == 0
     assert "is back" in caplog.text
+
+
+def test_guesses_at_one_account_are_counted_together_from_however_many_addresses(
+    db: None, client: Client, settings: Settings
+) -> None:
+    settings.ORDERLY_LIMITS = {**settings.ORDERLY_LIMITS, "admin-login-account": "5/minute"}
+    User.objects.create_user("ada", password="right-and-long-enough", is_staff=True)
+
+    def guess(number: int, username: str = "ada", words: str = "wrong") -> int:
+        form = {"username": username, "password": words}
+        return client.post(LOGIN, form, REMOTE_ADDR=f"198.51.100.{number}").status_code
+
+    assert guess(0, words="right-and-long-enough") == 302
+    assert [
+        guess(number, username) for number, username in enumerate(["ada", " ADA ", "Ada", "\uff41da", "ada"])
+    ] == [200] * 5
+    assert guess(20) == 429
+    assert guess(20, "grace") == 200
