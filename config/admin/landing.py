@@ -14,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
+from config.security.flower_access import PERMISSION as FLOWER
 from orchestration.models import Incident, OutboxMessage, Saga
 from orchestration.models.saga import LIVE
 from orders.models import Order
@@ -45,7 +46,7 @@ def landing(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         *(_warehouse() if may("shipping.view_stock") else []),
         *(_tasks() if may("django_celery_results.view_taskresult") else []),
     ]
-    context.update({"cards": cards, "links": _links()})
+    context.update({"cards": cards, "links": _links(may(FLOWER))})
     return context
 
 
@@ -135,11 +136,11 @@ def _list(name: str, query: str = "") -> str:
     return f"{address}?{query}" if query else address
 
 
-def _links() -> list[tuple[str, str]]:
-    """Other doors of the house; one that is not there is left out."""
+def _links(sees_flower: bool) -> list[tuple[str, str]]:
+    """Other doors of the house; one that is not there, or stays closed, is left out."""
     found = [("Storefront", "/")]
     with suppress(NoReverseMatch):
         found.append(("API docs", reverse("orders-api:openapi-view")))
-    if settings.ORDERLY_FLOWER_URL:
+    if settings.ORDERLY_FLOWER_URL and sees_flower:
         found.append(("Flower", settings.ORDERLY_FLOWER_URL))
     return found

@@ -55,6 +55,8 @@ class Saga(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at"]
+        # Flower has no rows of its own to hang a permission on; what it shows are the tasks of sagas.
+        permissions = (("view_flower", "Can see Flower, and in it every task"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # In this order it also finds every saga of a business key, for an event or a person.
             models.UniqueConstraint(fields=["business_key", "definition"], name="saga_one_per_business_key"),

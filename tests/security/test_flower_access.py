@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 ASK = "/admin/access/flower/"
@@ -11,14 +11,25 @@ ASK = "/admin/access/flower/"
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("ada", password="right-and-long-enough", is_staff=True)
+    ada = User.objects.create_user("ada", password="right-and-long-enough", is_staff=True)
+    ada.user_permissions.add(Permission.objects.get(codename="view_flower"))
+    return ada
 
 
-def test_staff_may(client: Client, staff: User) -> None:
+def test_staff_with_the_permission_may(client: Client, staff: User) -> None:
     client.force_login(staff)
     response = client.get(ASK)
     assert (response.status_code, response.content) == (204, b"")
     assert "no-store" in response["Cache-Control"]
+
+
+def test_staff_without_the_permission_may_not_and_is_not_asked_to_sign_in_again(
+    client: Client, staff: User
+) -> None:
+    staff.user_permissions.clear()
+    client.force_login(staff)
+    assert client.get(ASK).status_code == 403
+    assert client.get(ASK + "?login").status_code == 403
 
 
 @pytest.mark.parametrize("field", ["is_staff", "is_active"])
