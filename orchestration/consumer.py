@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from queue import Empty, SimpleQueue
@@ -28,6 +29,7 @@ from orchestration.engine.dead_letters import Letter, letter_of, set_aside
 from orchestration.engine.participants import participant_for
 from orchestration.engine.release import end_leases
 from orchestration.engine.seals import named_in
+from orchestration.wire import fault_of_headers, fault_of_our_headers
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ IDLE_SECONDS = 5.0
 """A writer with nothing to do closes its connection after so long, and its thread ends."""
 TELL_EVERY = 0.2
 """Seconds between two messages to Flower, at work."""
+MOST_REMEMBERED = 10_000
+"""Messages that came back, of which the count is kept."""
 RETRY_SECONDS = 1.0
 """Pause while the database is away; the message stays with the broker, unacknowledged."""
 
@@ -47,15 +51,24 @@ class CarefulConsumer(Consumer):
     hub: Any
     _flush_events: Callable[[], None]
     _telling = False
+    _redelivered: Counter[Any]
+    """How often each message for the engine's own tasks has come back to this worker, by its id."""
     _cancelled: frozenset[str] = frozenset()
     """Ids of the tasks that were being run when this worker was told to go, and were not waited for any longer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._redelivered = Counter()
 
     def create_task_handler(self, promise: Any = promise) -> Callable[[Any], Any]:
         """Celery's handler, with a look at each message before it, and a net below it."""
         take = super().create_task_handler(promise)
+        transport = getattr(getattr(self, "connection", None), "transport", None)
+        if transport is not None and hasattr(transport, "on_no_message"):  # ours for Redis
+            transport.on_no_message = set_entry_aside
 
         def on_task_received(message: Any) -> Any:
-            fault = self._fault_of(message)
+            fault = self._fault_of(message) or self._comes_too_often(message)
             if fault is not None:
                 return self._set_aside(message, *fault)
             try:
@@ -133,12 +146,21 @@ class CarefulConsumer(Consumer):
         super().shutdown()
 
     def _fault_of(self, message: Any) -> tuple[str, str] | None:
-        """What is wrong with a message for one of the engine's tasks. Everybody else's are Celery's business."""
-        headers = message.headers
-        name = headers.get("task") if isinstance(headers, dict) else None
-        task = self.app.tasks.get(name) if isinstance(name, str) and _is_ours(name) else None
+        """What is wrong with a message: what Celery computes with, and for the engine's tasks what they take."""
+        headers = message.headers or {}
+        if (fault := fault_of_headers(headers, message.properties)) is not None:
+            return "malformed", fault
+        name = headers.get("task")
+        if not (isinstance(name, str) and _is_ours(name)):
+            return self._fault_of_older_protocol(message)
+        if (fault := fault_of_our_headers(headers)) is not None:
+            return "malformed", fault
+        task = self.app.tasks.get(name)
         if task is None:
             return None
+        # How long a task of ours may take is for the worker that runs it to say: with a message that says a millisecond, its
+        # process would be killed each time.
+        headers["timelimit"] = None
         most = engine_settings().MAX_MESSAGE_BYTES
         if len(message.body) > most:
             return "too_large", f"at most {most} bytes are taken"
@@ -147,6 +169,36 @@ class CarefulConsumer(Consumer):
         except Exception:
             return None  # Celery finds the same, and asks `on_decode_error` or `on_invalid_task`
         return _misfit(task, payload)
+
+    def _fault_of_older_protocol(self, message: Any) -> tuple[str, str] | None:
+        """Celery's first protocol has in the body what the second has in the headers; the engine never speaks it."""
+        try:
+            payload = message.decode()
+        except Exception:
+            return None  # as above
+        if not isinstance(payload, dict):
+            return None
+        if (fault := fault_of_headers(payload)) is not None:
+            return "malformed", fault
+        if _is_ours(str(payload.get("task"))):
+            return "malformed", "it speaks an older protocol than the engine does"
+        return None
+
+    def _comes_too_often(self, message: Any) -> tuple[str, str] | None:
+        """Whether a message for one of the engine's own tasks keeps coming back: it kills the process that runs it.
+
+        Those of a step are counted by its row. These have none, and would go round for ever.
+        """
+        headers, delivery = message.headers or {}, message.delivery_info or {}
+        name, number = headers.get("task"), headers.get("id")
+        if not delivery.get("redelivered") or not isinstance(name, str) or not _is_the_engines(name):
+            return None
+        if len(self._redelivered) >= MOST_REMEMBERED:
+            self._redelivered.clear()
+        self._redelivered[number] += 1
+        if self._redelivered[number] <= engine_settings().MAX_CRASHES:
+            return None
+        return "kills_worker", f"it came back {self._redelivered[number]} times without an answer"
 
     def _set_aside(self, message: Any, reason: str, detail: str) -> None:
         headers = message.headers if isinstance(message.headers, dict) else {}
@@ -179,8 +231,21 @@ def _unless_gone(answer: Callable[..., Any]) -> Callable[..., Any]:
     return to_whoever_is_there
 
 
+def set_entry_aside(queue: str, entry: Any, fault: str) -> None:
+    """Keep an entry of a Redis list that is no message. It is taken from its list already; there is nothing to acknowledge."""
+    letter = letter_of(queue=queue, task="", reason="malformed", detail=fault, body=entry)
+    _writer.write(letter, lambda: None)
+
+
 def _is_ours(name: str) -> bool:
-    return name.startswith("orchestration.") or participant_for(name.removesuffix(".settle")) is not None
+    return _is_the_engines(name) or participant_for(name) is not None
+
+
+def _is_the_engines(name: str) -> bool:
+    """Whether a task is the engine's own: one that no row of a step counts."""
+    if name.endswith(".settle"):
+        return participant_for(name.removesuffix(".settle")) is not None
+    return name.startswith("orchestration.") and participant_for(name) is None
 
 
 def _misfit(task: Any, payload: Any) -> tuple[str, str] | None:

@@ -12,14 +12,17 @@ app; and for `rediss` likewise.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import time
 from typing import Any
 
 from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from redis.exceptions import RedisError
+
+from orchestration.wire import fault_of_entry
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +108,9 @@ class Channel(redis.Channel):
     """Kombu's channel, with one client for all commands that do not wait."""
 
     QoS = QoS
+    connection: Any
+    _entry: Any = None
+    """What was taken from a list last, as it came."""
     _kept: tuple[Any, Any] | None = None
     """The client, and the pool it was made for: a channel that connects anew has another."""
 
@@ -118,9 +124,23 @@ class Channel(redis.Channel):
                 logger.warning("messages could not be acknowledged: %s", error)
         super().close()
 
+    def _brpop_read(self, **options: Any) -> Any:
+        """Kombu's; but an entry that is no message is set aside. It would end the worker, and is taken from its list already."""
+        self._entry, self.connection.is_delivering = None, False
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]  # not in its stubs
+        except (ValueError, TypeError, RecursionError) as error:
+            if self._entry is None or self.connection.is_delivering:
+                raise  # not of the entry
+            queue, entry = self._entry
+            self.connection.set_entry_aside(
+                bytes_to_str(queue), entry, f"it is no JSON: {type(error).__name__}"
+            )
+            return True
+
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
-            return self._made(asynchronous=True)
+            return self._remembering(self._made(asynchronous=True))
         pool = self.pool
         if self._kept is None or self._kept[0] is not pool:
             self._kept = pool, self._made()
@@ -129,11 +149,28 @@ class Channel(redis.Channel):
     def _made(self, **how: bool) -> Any:
         return redis.Channel._create_client(self, **how)  # type: ignore[attr-defined]  # not in its stubs
 
+    def _remembering(self, client: Any) -> Any:
+        """The client that waits for messages, which remembers what it has taken."""
+        parse = client.parse_response
+
+        def parse_response(connection: Any, command: Any, **options: Any) -> Any:
+            answer = parse(connection, command, **options)
+            if command == "BRPOP":
+                self._entry = answer
+            return answer
+
+        client.parse_response = parse_response
+        return client
+
 
 class Transport(redis.Transport):
     """Kombu's transport with that channel."""
 
     Channel = Channel
+    is_delivering = False
+    """Whether what was taken has been handed on: an error from then on is its consumer's."""
+    on_no_message: Callable[[str, Any, str], None] | None = None
+    """What becomes of an entry of a list that is no message: called with the queue, the entry (bytes, or what JSON said), and the fault."""
     loop: Any = None
     """The event loop that drives it, if one does."""
 
@@ -141,3 +178,18 @@ class Transport(redis.Transport):
         """Kombu's; and remember the loop."""
         self.loop = loop
         super().register_with_event_loop(connection, loop)
+
+    def _deliver(self, message: Any, queue: Any) -> None:
+        """Kombu's; but an entry that kombu could not make a message of is set aside."""
+        self.is_delivering = True
+        if (fault := fault_of_entry(message)) is not None:
+            self.set_entry_aside(queue, message, fault)
+            return
+        super()._deliver(message, queue)
+
+    def set_entry_aside(self, queue: str, entry: Any, fault: str) -> None:
+        """Hand an entry that is no message to whoever keeps such things; where nobody does, the log has to do."""
+        if self.on_no_message is None:
+            logger.error("an entry of %s was no message and is dropped: %s", queue, fault)
+        else:
+            self.on_no_message(queue, entry, fault)

@@ -18,6 +18,7 @@ class DeadLetter(models.Model):
         ("refused_content", "its content type is not taken"),
         ("malformed", "it is not what the task takes"),
         ("too_large", "it is too large"),
+        ("kills_worker", "it kills the process that runs it"),
         ("bad_event", "the event's envelope is not valid"),
     ]
 

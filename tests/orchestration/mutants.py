@@ -27,7 +27,9 @@ class WireMessage:
     body: bytes
     headers: Any
     content_type: str = "application/json"
-    delivery_info: dict[str, str] = field(default_factory=lambda: {"routing_key": "orchestration"})
+    delivery_info: dict[str, Any] = field(default_factory=lambda: {"routing_key": "orchestration"})
+
+    properties: dict[str, Any] = field(default_factory=dict)
 
     def decode(self) -> Any:
         return json.loads(self.body.decode())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import current_app
 
 from orchestration import consumer, tasks
+from orchestration.conf import engine_settings
 from orchestration.consumer import CarefulConsumer
 from orchestration.core.envelope import check_envelope
 from orchestration.engine.seals import sealed, unsealed
@@ -33,6 +35,7 @@ class Worker(CarefulConsumer):
         self.call_soon_ack = lambda *_: None  # type: ignore[method-assign]  # there is nobody to answer
         self.restart_count, self._maximum_prefetch_restored = 0, True
         self.connection_errors, self.channel_errors = (KeyError, OSError), ()  # as Redis' transport has them
+        self._redelivered = Counter()
         self.ran = 0
 
     def _run(self, message: Any, *_: Any) -> None:
@@ -107,3 +110,28 @@ def test_of_ten_thousand_damaged_messages_none_raises_and_none_moves_a_saga(
 
     take(WireMessage(json.dumps([[], {"envelope": sealed(good)}, {}]).encode(), {"task": TASK}))
     assert InboxMessage.objects.filter(state="applied").count() == 1
+
+
+def test_a_message_for_the_engine_that_keeps_coming_back_is_set_aside(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters: list[str] = []
+    monkeypatch.setattr(consumer._writer, "write", lambda letter, then: letters.append(letter.reason))
+    worker = Worker()
+    monkeypatch.setattr(worker, "_run", lambda *_: None)
+    worker.strategies = dict.fromkeys(current_app.tasks, lambda *_: None)
+    take = worker.create_task_handler()
+    again = {"routing_key": "orchestration", "redelivered": True}
+    body = json.dumps([[], {"saga": str(uuid4())}, {}]).encode()
+    steps = json.dumps([[], {"saga": str(uuid4()), "step": "sample.seat", "epoch": 1}, {}]).encode()
+    for _ in range(engine_settings().MAX_CRASHES):
+        take(WireMessage(body, {"task": "orchestration.advance", "id": "a"}, delivery_info=again))
+        take(WireMessage(body, {"task": "orchestration.advance", "id": "b"}))
+        take(WireMessage(steps, {"task": "sample.book_seat", "id": "c"}, delivery_info=again))
+    assert letters == []
+    take(
+        WireMessage(steps, {"task": "sample.book_seat", "id": "c"}, delivery_info=again)
+    )  # its row counts it
+    assert letters == []
+    take(WireMessage(body, {"task": "orchestration.advance", "id": "a"}, delivery_info=again))
+    assert letters == ["kills_worker"]

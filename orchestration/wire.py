@@ -1,0 +1,159 @@
+"""What a message must be before Celery, kombu or the pool compute with it. Pure: no broker, no Django.
+
+They believe what a message says of itself, and much of it is used long after the message was taken: a time limit when the pool has
+accepted the task, in the event loop of the worker. An error there ends the worker, which starts again, is given the same message, and
+ends again. So everything they compute with is looked at first, in one place.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+LONGEST_NAME = 1_000
+"""Characters of an id or a name; Celery's own ids have 36."""
+
+_Check = Callable[[object], bool]
+
+
+def _none_or(check: _Check) -> _Check:
+    return lambda value: value is None or check(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_seconds(value: object) -> bool:
+    return _is_number(value) and 0 <= value <= 10**9  # type: ignore[operator]  # it is a number
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+
+
+def _is_moment(value: object) -> bool:
+    """ISO 8601, and not so near the ends of the calendar that another time zone leaves it."""
+    if isinstance(value, datetime):
+        return 1 < value.year < 9999
+    if not isinstance(value, str):
+        return False
+    try:
+        return 1 < datetime.fromisoformat(value).year < 9999
+    except ValueError:
+        return False
+
+
+def _are_limits(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(_none_or(_is_seconds)(each) for each in value)
+    )
+
+
+_HEADERS: Mapping[str, _Check] = {
+    "id": _is_name,
+    "task": _is_name,
+    "shadow": _none_or(_is_text),
+    "root_id": _none_or(_is_name),
+    "parent_id": _none_or(_is_name),
+    "group": _none_or(_is_name),
+    "group_index": _none_or(_is_count),
+    "retries": _none_or(_is_count),
+    "timelimit": _none_or(_are_limits),
+    "eta": _none_or(_is_moment),
+    "expires": _none_or(_is_moment),
+    "lang": _none_or(_is_text),
+    "origin": _none_or(_is_text),
+    "argsrepr": _none_or(_is_text),
+    "kwargsrepr": _none_or(_is_text),
+    "compression": _none_or(_is_text),
+    "ignore_result": _none_or(lambda value: isinstance(value, bool | int)),
+    "replaced_task_nesting": _none_or(_is_count),
+    "stamped_headers": _none_or(
+        lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value)
+    ),
+    "stamps": _none_or(lambda value: isinstance(value, dict)),
+    "utc": _none_or(lambda value: isinstance(value, bool | int)),
+    "taskset": _none_or(_is_name),
+}
+"""What Celery computes with, of both versions of its protocol."""
+
+_PROPERTIES: Mapping[str, _Check] = {
+    "correlation_id": _none_or(_is_text),
+    "reply_to": _none_or(_is_text),
+    "priority": _none_or(_is_count),
+}
+
+OURS_NEVER_HAVE = ("eta", "expires")
+"""The engine keeps times in rows: a message of its own that asks for one is none of its own."""
+
+
+def fault_of_headers(headers: object, properties: object = None) -> str | None:
+    """Return what is wrong with a message's headers and properties, naming the field and no value; None if nothing is."""
+    if not isinstance(headers, Mapping):
+        return "its headers are no table"
+    for name, is_well in _HEADERS.items():
+        if name in headers and not is_well(headers[name]):
+            return f"header {name} is not what Celery computes with"
+    if isinstance(properties, Mapping):
+        for name, is_well in _PROPERTIES.items():
+            if name in properties and not is_well(properties[name]):
+                return f"property {name} is not what Celery computes with"
+    return None
+
+
+def fault_of_our_headers(headers: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the headers of a message for one of the engine's tasks, beyond what holds for every message."""
+    if any(headers.get(name) is not None for name in OURS_NEVER_HAVE):
+        return "it asks to be run at another time"
+    return None
+
+
+def fault_of_entry(entry: object) -> str | None:
+    """Return what is wrong with an entry of a Redis list, as kombu has decoded it; None if it is a message."""
+    if not isinstance(entry, dict):
+        return "it is no JSON object"
+    properties, headers = entry.get("properties"), entry.get("headers")
+    if not isinstance(properties, dict):
+        return "it has no properties"
+    if headers is not None and not isinstance(headers, dict):
+        return "its headers are no table"
+    if not _is_name(properties.get("delivery_tag")):
+        return "it has no delivery tag"
+    delivery = properties.get("delivery_info")
+    if not isinstance(delivery, dict) or not all(
+        _is_text(delivery.get(name)) for name in ("exchange", "routing_key")
+    ):
+        return "it does not say where it was sent"
+    for name in ("content-type", "content-encoding"):
+        if not _none_or(_is_text)(entry.get(name)):
+            return f"its {name} is no text"
+    return _fault_of_body(entry.get("body"), properties.get("body_encoding"))
+
+
+def _fault_of_body(body: object, encoding: object) -> str | None:
+    if not _none_or(_is_text)(body):
+        return "its body is no text"
+    if encoding is None or (isinstance(encoding, str) and encoding.lower() == "utf-8"):
+        return None
+    if encoding != "base64":
+        return "its body has an encoding that kombu does not know"
+    try:
+        base64.b64decode(str(body or "").encode("ascii"), validate=False)
+    except (binascii.Error, ValueError):
+        return "its body is not base64"
+    return None
