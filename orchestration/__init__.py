@@ -23,10 +23,19 @@ from orchestration.core.dsl import (
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.policy import RetryPolicy
 from orchestration.core.references import Message, StepReference, external, local
-from orchestration.errors import OutcomeUnknown, SagaError, SkipRest, StepError, StepRejected, StepRetryable
+from orchestration.errors import (
+    EffectDiffers,
+    OutcomeUnknown,
+    SagaError,
+    SkipRest,
+    StepError,
+    StepRejected,
+    StepRetryable,
+)
 
 __all__ = [
     "NOT_NEEDED",
+    "EffectDiffers",
     "Failure",
     "Message",
     "NotNeeded",

@@ -6,6 +6,7 @@ SagaError
 ├── SagaNotFound
 ├── BusinessKeyTaken           the same business key was started with another input
 ├── TransitionRefused          what was asked is not possible in the saga's present state
+├── InputRefused               the input of a saga cannot be stored: too large, or not text that a database can keep
 ├── InvalidDecision            what a person decided lacks something, or contradicts the step's contract
 ├── InvalidEnvelope            an event that cannot be taken in; it is set aside
 ├── OutboxOutsideTransaction   would break atomicity; crashes loudly
@@ -14,6 +15,7 @@ SagaError
     ├── StepRetryable          nothing happened, try later
     ├── StepRejected           a business "no"
     ├── OutcomeUnknown         sent, no answer: look up before anything else
+    ├── EffectDiffers          it took effect, and not as it was asked to: a person must decide
     ├── SkipRest               done early, as a success
     └── StepExhausted          raised by the engine when a step's policy gives up
 """
@@ -49,6 +51,10 @@ class BusinessKeyTaken(SagaError):
 
 class TransitionRefused(SagaError):
     """The saga's present state does not permit this."""
+
+
+class InputRefused(SagaError):
+    """The input of a saga is too large, or holds what the database cannot keep."""
 
 
 class InvalidDecision(SagaError):
@@ -118,6 +124,16 @@ class OutcomeUnknown(StepError):
     """The request was sent and no answer came: the effect may or may not exist."""
 
     code = "outcome_unknown"
+
+
+class EffectDiffers(StepError):
+    """The effect exists, and is not the one that was asked for, such as another amount: a person must put it right.
+
+    The step keeps its place: it is neither done nor undone, an incident is opened with this message, and the provider is asked again from time
+    to time. Say in the message what was asked for and what there is.
+    """
+
+    code = "effect_differs"
 
 
 class SkipRest(StepError):

@@ -24,6 +24,9 @@ from payments.gateway import Effect
 MAX_RETRY_AFTER = 3600.0
 """Seconds. A gateway that asks for more is asked again earlier."""
 
+LONGEST_NAME = 64
+"""Characters of an id that a gateway may give: what our rows can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -143,8 +146,8 @@ def _effect(body: Any) -> Effect:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
+        raise TypeError("not a name")
     return value
 
 

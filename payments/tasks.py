@@ -6,10 +6,19 @@ No transaction is open while the gateway is called. `look_up` asks what became o
 
 from __future__ import annotations
 
-from orchestration import NOT_NEEDED, NotNeeded, OutcomeUnknown, StepContext, StepRejected
+from orchestration import NOT_NEEDED, EffectDiffers, NotNeeded, StepContext, StepRejected
 from orchestration.participant import performs
 from payments import contracts, rows
 from payments.gateway import Effect, gateway
+from payments.money import format_minor
+
+Amount = (
+    contracts.AuthorizePayment
+    | contracts.RenewAuthorization
+    | contracts.CapturePayment
+    | contracts.RefundPayment
+)
+"""Commands that ask for an amount."""
 
 NOTHING_HELD = frozenset({"already_voided", "already_captured", "already_refunded", "authorization_expired"})
 """Refusals of a void that say: no amount is held any more. What was captured is for the refund to undo, not for the void."""
@@ -27,7 +36,7 @@ def find_authorization(
     command: contracts.AuthorizePayment, context: StepContext
 ) -> contracts.PaymentAuthorized | None:
     """What the gateway knows under the key of an authorization."""
-    effect = _expect("authorization", gateway().find(context.idempotency_key))
+    effect = _expect("authorization", command, gateway().find(context.idempotency_key))
     return contracts.PaymentAuthorized(authorization_id=effect.id) if effect else None
 
 
@@ -36,7 +45,7 @@ def refuse_authorization(
     command: contracts.AuthorizePayment, context: StepContext
 ) -> contracts.PaymentAuthorized | None:
     """Make sure that the key of an authorization holds nothing from now on."""
-    effect = _expect("authorization", gateway().refuse(context.idempotency_key))
+    effect = _expect("authorization", command, gateway().refuse(context.idempotency_key))
     return contracts.PaymentAuthorized(authorization_id=effect.id) if effect else None
 
 
@@ -91,7 +100,7 @@ def find_renewal(
     command: contracts.RenewAuthorization, context: StepContext
 ) -> contracts.AuthorizationConfirmed | None:
     """What the gateway knows under the key of a renewal; nothing when the original was kept."""
-    effect = _expect("authorization", gateway().find(context.idempotency_key))
+    effect = _expect("authorization", command, gateway().find(context.idempotency_key))
     return _renewed(command, effect) if effect else None
 
 
@@ -100,7 +109,7 @@ def refuse_renewal(
     command: contracts.RenewAuthorization, context: StepContext
 ) -> contracts.AuthorizationConfirmed | None:
     """Make sure that the key of a renewal holds nothing from now on."""
-    effect = _expect("authorization", gateway().refuse(context.idempotency_key))
+    effect = _expect("authorization", command, gateway().refuse(context.idempotency_key))
     return _renewed(command, effect) if effect else None
 
 
@@ -138,13 +147,14 @@ def capture(command: contracts.CapturePayment, context: StepContext) -> contract
         amount_minor=command.amount_minor,
         currency=command.currency,
     )
+    _check_amount(command, effect)
     return contracts.PaymentCaptured(capture_id=effect.id)
 
 
 @capture.look_up
 def find_capture(command: contracts.CapturePayment, context: StepContext) -> contracts.PaymentCaptured | None:
     """What the gateway knows under the key of a capture."""
-    effect = _expect("capture", gateway().find(context.idempotency_key))
+    effect = _expect("capture", command, gateway().find(context.idempotency_key))
     return contracts.PaymentCaptured(capture_id=effect.id) if effect else None
 
 
@@ -153,7 +163,7 @@ def refuse_capture(
     command: contracts.CapturePayment, context: StepContext
 ) -> contracts.PaymentCaptured | None:
     """Make sure that the key of a capture takes nothing from now on."""
-    effect = _expect("capture", gateway().refuse(context.idempotency_key))
+    effect = _expect("capture", command, gateway().refuse(context.idempotency_key))
     return contracts.PaymentCaptured(capture_id=effect.id) if effect else None
 
 
@@ -185,13 +195,14 @@ def refund(command: contracts.RefundPayment, context: StepContext) -> contracts.
         if error.code == "already_refunded":
             return NOT_NEEDED
         raise
+    _check_amount(command, effect)
     return contracts.PaymentRefunded(refund_id=effect.id)
 
 
 @refund.look_up
 def find_refund(command: contracts.RefundPayment, context: StepContext) -> contracts.PaymentRefunded | None:
     """What the gateway knows under the key of a refund."""
-    effect = _expect("refund", gateway().find(context.idempotency_key))
+    effect = _expect("refund", command, gateway().find(context.idempotency_key))
     return contracts.PaymentRefunded(refund_id=effect.id) if effect else None
 
 
@@ -204,13 +215,15 @@ def save_refund(
 
 
 def _hold(command: contracts.AuthorizePayment | contracts.RenewAuthorization, context: StepContext) -> Effect:
-    return gateway().authorize(
+    effect = gateway().authorize(
         key=context.idempotency_key,
         order_id=str(command.order_id),
         amount_minor=command.amount_minor,
         currency=command.currency,
         card=command.card,
     )
+    _check_amount(command, effect)
+    return effect
 
 
 def _void(authorization_id: str, context: StepContext) -> contracts.AuthorizationVoided | NotNeeded:
@@ -227,10 +240,33 @@ def _renewed(command: contracts.RenewAuthorization, effect: Effect) -> contracts
     return contracts.AuthorizationConfirmed(authorization_id=effect.id, replaces=command.authorization_id)
 
 
-def _expect(kind: str, effect: Effect | None) -> Effect | None:
-    """The effect, if it is what this step does; another step's key must never be taken for ours."""
-    if effect is not None and effect.kind != kind:
-        raise OutcomeUnknown(
+def _expect(kind: str, command: Amount, effect: Effect | None) -> Effect | None:
+    """The effect, if it is what this step does; another step's key must never be taken for ours.
+
+    Raises:
+        EffectDiffers: it is of another kind, or of another amount.
+    """
+    if effect is None:
+        return None
+    if effect.kind != kind:
+        raise EffectDiffers(
             f"Under this key the gateway has a {effect.kind}, not a {kind}.", code="other_effect"
         )
+    _check_amount(command, effect)
     return effect
+
+
+def _check_amount(command: Amount, effect: Effect) -> None:
+    """Refuse an effect of another amount than was asked for: the money would be right in our rows and wrong at the bank.
+
+    Raises:
+        EffectDiffers: naming both amounts.
+    """
+    if (effect.amount_minor, effect.currency) != (command.amount_minor, command.currency):
+        asked = format_minor(command.amount_minor, command.currency)
+        there = format_minor(effect.amount_minor, effect.currency)
+        raise EffectDiffers(
+            f"The gateway was asked for {asked}, and its {effect.kind} {effect.id} is of {there}.",
+            code="other_amount",
+            data={"asked_minor": command.amount_minor, "there_minor": effect.amount_minor},
+        )

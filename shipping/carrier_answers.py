@@ -22,6 +22,8 @@ from orchestration import OutcomeUnknown, StepRejected, StepRetryable
 from shipping.contracts import Address
 from shipping.labels import Label
 
+LONGEST_NAME = 64
+"""Characters of a name that a carrier may give: what our rows can hold."""
 MAX_RETRY_AFTER = 3600.0
 """Seconds. A carrier that asks for more is asked again earlier."""
 
@@ -116,9 +118,14 @@ def _label(body: Any) -> Label:
         found = Label(id=body["id"], tracking=body["tracking"], service=body["service"])
     except (TypeError, KeyError) as error:
         raise OutcomeUnknown("The carrier's answer cannot be read.", code="carrier_answer") from error
-    if not all(isinstance(part, str) for part in (found.id, found.tracking, found.service)):
+    parts = (found.id, found.tracking, found.service)
+    if not all(_is_name(part) for part in parts):
         raise OutcomeUnknown("The carrier's answer cannot be read.", code="carrier_answer")
     return found
+
+
+def _is_name(part: Any) -> bool:
+    return isinstance(part, str) and 0 < len(part) <= LONGEST_NAME
 
 
 def _error(reply: Reply) -> dict[str, Any]:

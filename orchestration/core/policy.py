@@ -7,6 +7,9 @@ from random import Random
 
 _SYSTEM_RANDOM = Random()
 
+LONGEST_ASKED = 86_400.0
+"""Seconds: nobody is asked to come back later than in a day, whatever a provider says (or means: some write milliseconds)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -43,14 +46,15 @@ class RetryPolicy:
 
         Args:
             ended_attempts: how many have ended in an error, from 1.
-            asked: what the provider asked for, in seconds. It is kept to, and then spread over a quarter of it at least: a
+            asked: what the provider asked for, in seconds, at most LONGEST_ASKED. It is kept to, and then spread over a quarter of it at least: a
                 provider that tells everybody the same would else get everybody back at the same moment.
             random: source of the jitter.
         """
         exponent = min(max(ended_attempts - 1, 0), 64)
         bound = min(self.longest, self.first * self.factor**exponent)
-        if asked is None:
+        if asked is None or not asked > 0:  # NaN is not
             return random.uniform(0.0, bound)
+        asked = min(asked, LONGEST_ASKED)
         return asked + random.uniform(0.0, max(bound, asked / 4))
 
 

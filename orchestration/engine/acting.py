@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import connection
 from pydantic import ValidationError
 
@@ -11,6 +13,7 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.storable import LONGEST_MESSAGE, facts_of, storable_text
 from orchestration.crash_points import reach
 from orchestration.engine.claims import Claim, Delivery, StepMessage
 from orchestration.engine.contexts import context_for
@@ -19,6 +22,15 @@ from orchestration.engine.participants import Participant
 from orchestration.engine.quick import is_quick
 from orchestration.engine.records import Ending
 from orchestration.errors import SkipRest, StepRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What a step's function has answered."""
+
+    result: Message | NotNeeded | None
+    skipped: SkipRest | None = None
+    """Raised instead of a result: the rest of the saga is skipped."""
 
 
 class Acting:
@@ -51,7 +63,7 @@ class Acting:
     def act(self) -> Ending:
         """Act in the caller's transaction, and say how it is to be recorded. Any error is the caller's to answer."""
         command = self.build()
-        return self.ending(command, *self.act_locally(command))
+        return self.ending(command, self.act_locally(command))
 
     def build(self) -> Message:
         """What the step is given.
@@ -71,29 +83,29 @@ class Acting:
             raise StepRejected(reason, code="bad_command") from error
         return self.command
 
-    def act_locally(self, command: Message) -> tuple[Message | NotNeeded | None, bool]:
-        """Act in the caller's transaction: the result, and whether the rest of the chain is skipped."""
-        try:
-            result, skip_rest = self.participant.perform_action(command, self.context), False
-        except SkipRest:
-            result, skip_rest = None, True
+    def act_locally(self, command: Message) -> Acted:
+        """Act in the caller's transaction."""
+        acted = self._perform(command)
         self._reach_effect()
-        return result, skip_rest
+        return acted
 
-    def act_outside(self, command: Message) -> tuple[Message | NotNeeded | None, bool]:
+    def act_outside(self, command: Message) -> Acted:
         """Act under a lease that is renewed meanwhile; what an earlier attempt may have done is looked up first."""
         with renewed(self.claim, self.participant.reference.timeout):
-            result: Message | NotNeeded | None = None
+            found: Message | None = None
             if self.claim.unsure and self.participant.find is not None:
-                result = self.participant.find(command, self.context)
-            skip_rest = False
-            if result is None:
-                try:
-                    result = self.participant.perform_action(command, self.context)
-                except SkipRest:
-                    skip_rest = True
+                found = self.participant.find(command, self.context)
+            acted = self._perform(command) if found is None else Acted(found)
+        if isinstance(acted.result, Message):
+            acted = Acted(self.participant.as_stored(acted.result), acted.skipped)
         self._reach_effect()
-        return result, skip_rest
+        return acted
+
+    def _perform(self, command: Message) -> Acted:
+        try:
+            return Acted(self.participant.perform_action(command, self.context))
+        except SkipRest as skip:
+            return Acted(None, skip)
 
     def allow_its_time(self) -> None:
         """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
@@ -104,21 +116,25 @@ class Acting:
                     "SET LOCAL idle_in_transaction_session_timeout = %s", [f"{reference.timeout:.0f}s"]
                 )
 
-    def ending(self, command: Message, result: Message | NotNeeded | None, skip_rest: bool) -> Ending:
+    def ending(self, command: Message, acted: Acted) -> Ending:
         """How a step that has acted is recorded."""
+        result, skipped = acted.result, acted.skipped
         needed = result is not NOT_NEEDED
         message = result if isinstance(result, Message) else None
         self.participant.check_result(message)
+        facts = facts_of(message) if message is not None else None
+        self.participant.check_size(facts)
         step = self.definition.steps[self.message.step]
         return Ending(
             name=self.message.step,
             direction=self.message.direction,
             state=(StepState.DONE if needed else StepState.NOT_NEEDED).value,
-            input=command.model_dump(mode="json"),
-            result=message.model_dump(mode="json") if message is not None else None,
+            input=facts_of(command),
+            result=facts,
             result_type=type(message).__name__ if message is not None else None,
             milestone=(step.milestone or "") if self.message.direction is not Direction.UNDO else "",
-            skip_rest=skip_rest,
+            skip_rest=skipped is not None,
+            skip_reason=storable_text(skipped.message, LONGEST_MESSAGE) if skipped is not None else None,
         )
 
     def reach(self, point: str, *, committed: bool = False) -> None:

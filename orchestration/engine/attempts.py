@@ -6,30 +6,37 @@ recorded under the fencing token, and an earlier attempt of unknown outcome is l
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from enum import Enum
 
+from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.foresight import Ends, Foreseen, Known, Unclear, foresee
-from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
-from orchestration.engine.acting import Acting
+from orchestration.core.storable import facts_of
+from orchestration.engine.acting import Acted, Acting
 from orchestration.engine.ahead import Ahead
 from orchestration.engine.claims import UNCLAIMED, Claim, Delivery, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
-from orchestration.engine.failures import Failed, record_failure
-from orchestration.engine.incidents import resolve_incidents
+from orchestration.engine.failures import Failed, Unrecordable, record_failure
+from orchestration.engine.incidents import CLOSE_BY_THEMSELVES, resolve_incidents
 from orchestration.engine.late import keep_late_result
 from orchestration.engine.participants import Participant, participant_for
 from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
 from orchestration.engine.release import release_claim
 from orchestration.engine.transport import knock
 from orchestration.models import Saga, SagaStep
+
+logger = logging.getLogger(__name__)
+
+
+MAY_HAVE_BEEN_TOLD = 1
+"""After so many failed attempts an incident may be open that closes with success; before, nobody is asked."""
 
 
 class Verdict(Enum):
@@ -91,37 +98,33 @@ class Attempt(Acting):
     def _local(self, command: Message) -> Verdict:
         with transaction.atomic():
             self.allow_its_time()
-            result, skip_rest = self.act_locally(command)
-            verdict = self._record(command, result, strict=True, skip_rest=skip_rest)
+            acted = self.act_locally(command)
+            verdict = self._record(command, acted, strict=True)
             self.reach("K9")
         self.reach("K9", committed=True)
         return verdict
 
     def _external(self, command: Message) -> Verdict:
-        result, skip_rest = self.act_outside(command)
+        acted = self.act_outside(command)
         try:
-            verdict = self._record_external(command, result, skip_rest)
+            verdict = self._record_external(command, acted)
         except NotRecorded:
-            keep_late_result(self.message, self.claim, self.participant, command, result, self.context)
+            keep_late_result(self.message, self.claim, self.participant, command, acted.result, self.context)
             return Verdict.STOP
         self.reach("K9", committed=True)
         return verdict
 
     @again_after_conflict
-    def _record_external(
-        self, command: Message, result: Message | NotNeeded | None, skip_rest: bool
-    ) -> Verdict:
+    def _record_external(self, command: Message, acted: Acted) -> Verdict:
         with transaction.atomic():
-            if self.participant.save is not None and isinstance(result, Message):
-                self.participant.save(command, result, self.context)
-            verdict = self._record(command, result, strict=False, skip_rest=skip_rest)
+            if self.participant.save is not None and isinstance(acted.result, Message):
+                self.participant.save(command, acted.result, self.context)
+            verdict = self._record(command, acted, strict=False)
             self.reach("K9")
         return verdict
 
-    def _record(
-        self, command: Message, result: Message | NotNeeded | None, *, strict: bool, skip_rest: bool
-    ) -> Verdict:
-        ending = self.ending(command, result, skip_rest)
+    def _record(self, command: Message, acted: Acted, *, strict: bool) -> Verdict:
+        ending = self.ending(command, acted)
         rows, foreseen = self.look_ahead(ending)
         then = self.next_claim(foreseen)
         # Behind an external step a quick local one begins a transaction of several. Behind a local one that was done by itself,
@@ -137,12 +140,11 @@ class Attempt(Acting):
             ends=isinstance(foreseen, Ends),
             then=None if unclaimed else then,
         )
-        if self.claim.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS:
-            saga = Saga(id=self.message.saga_id)
+        if self.claim.attempts >= MAY_HAVE_BEEN_TOLD:
             resolve_incidents(
-                saga,
+                Saga(id=self.message.saga_id),
                 step=self.message.step,
-                kind="step_struggles",
+                kind=CLOSE_BY_THEMSELVES,
                 by="engine",
                 resolution="It worked at last.",
             )
@@ -151,7 +153,7 @@ class Attempt(Acting):
             self.following = self.follow(rows, ending, then, claim)
         if recorded.ended:
             return Verdict.ENDED
-        return Verdict.CARRY_ON if recorded.carries and not skip_rest else Verdict.STOP
+        return Verdict.CARRY_ON if recorded.carries and not ending.skip_rest else Verdict.STOP
 
     def look_ahead(self, ending: Ending) -> tuple[dict[tuple[str, str], Known], Foreseen]:
         """The rows as they will be with this one recorded, and what follows then."""
@@ -198,11 +200,26 @@ class Attempt(Acting):
         return self._failed(error)
 
     def _failed(self, error: Exception) -> Verdict:
-        external = self.participant.reference.is_external
-        given = self.command.model_dump(mode="json") if self.command is not None else None
-        decided: Failed | None = record_failure(
-            self.message, self.claim, self.definition, error, external=external, input=given
-        )
+        decided = self._write_failure(error)
         if decided is not None and decided.final:
             raise decided.error from error
         return Verdict.STOP
+
+    def _write_failure(self, error: Exception) -> Failed | None:
+        """Record a failure. One that cannot be recorded as it is, is recorded as that, and a person is told."""
+        facts = facts_of(self.command) if self.command is not None else None
+        external = self.participant.reference.is_external
+        try:
+            return record_failure(
+                self.message, self.claim, self.definition, error, external=external, input=facts
+            )
+        except (DataError, IntegrityError, ProgrammingError, ValueError, TypeError) as unrecordable:
+            logger.exception(
+                "saga %s: a failure of %s cannot be recorded", self.message.saga_id, self.message.step
+            )
+            plain = Unrecordable(
+                f"{self.message.step} failed with {type(error).__name__}, which cannot be recorded: {type(unrecordable).__name__}"
+            )
+            return record_failure(
+                self.message, self.claim, self.definition, plain, external=external, input=None
+            )

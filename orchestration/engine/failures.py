@@ -18,6 +18,14 @@ from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.policy import RetryPolicy
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.storable import (
+    LONGEST_CODE,
+    LONGEST_MESSAGE,
+    LONGEST_TRACEBACK,
+    MOST_ERROR_BYTES,
+    storable_data,
+    storable_text,
+)
 from orchestration.database_errors import is_conflict, is_outage, sqlstate
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
@@ -26,13 +34,30 @@ from orchestration.engine.incidents import open_incident
 from orchestration.engine.late import keep_late_failure
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import database_now
-from orchestration.errors import OutcomeUnknown, StepError, StepExhausted, StepRejected, StepRetryable
+from orchestration.errors import (
+    EffectDiffers,
+    OutcomeUnknown,
+    StepError,
+    StepExhausted,
+    StepRejected,
+    StepRetryable,
+)
 from orchestration.models import Saga, SagaStep
 
 POSTPONED_FOR = timedelta(seconds=5)
 """How long a step waits for a database that could not serve it."""
+UNREACHABLE_AFTER = timedelta(minutes=2)
+"""How long a provider may leave an undo or an unknown outcome unanswered until a person is told."""
+LOOK_AGAIN_AT_DIFFERENCE = timedelta(minutes=10)
+"""How long until a provider is asked again whether an effect is still not the one that was asked for."""
 LINK_ERROR_GRACE = timedelta(seconds=3)
 """How long the error callback may take to knock before the heartbeat starts the undo itself."""
+
+
+class Unrecordable(StepError):
+    """The step failed, and its error cannot be recorded."""
+
+    code = "unrecordable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +74,19 @@ def describe(error: BaseException) -> dict[str, Any]:
     found = error if isinstance(error, StepError) else None
     return {
         "kind": type(error).__name__,
-        "code": found.code if found else type(error).__name__,
-        "message": found.message if found else str(error),
-        "data": found.data if found else {},
-        "traceback": ""
-        if isinstance(error, StepRejected)
-        else "".join(traceback.format_exception(error))[-20_000:],
+        "code": storable_text(found.code if found else type(error).__name__, LONGEST_CODE),
+        "message": storable_text(found.message if found else error, LONGEST_MESSAGE),
+        "data": storable_data(found.data, MOST_ERROR_BYTES) if found else {},
+        "traceback": "" if isinstance(error, StepRejected) else _traceback_of(error),
     }
+
+
+def _traceback_of(error: BaseException) -> str:
+    """The end of it, where it says what happened; of a message of megabytes only the beginning is formatted."""
+    lines = traceback.TracebackException.from_exception(error, max_group_depth=3).format()
+    return storable_text(
+        "".join(line[:LONGEST_MESSAGE] for line in lines)[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK
+    )
 
 
 @again_after_conflict
@@ -94,6 +125,13 @@ def record_failure(
             saga.save()
             return Failed(False, StepRetryable(row.error["message"]))
         row.attempts += 1
+        if isinstance(error, EffectDiffers):
+            _keep_its_place(saga, row, error)
+            row.save()
+            saga.save()
+            return Failed(False, error)
+        if isinstance(error, Unrecordable):
+            open_incident(saga, "cannot_record", step=row.name, message=row.error["message"])
         policy = definition.retry_policy(row.name, row.direction)
         final = isinstance(error, StepRejected) or not policy.allows(ended_attempts=row.attempts)
         if final:
@@ -210,8 +248,30 @@ def _try_again(
         message=(row.error or {}).get("message"),
         delay=round(delay, 3),
     )
+    silent = isinstance(error, OutcomeUnknown | StepRetryable) and row.direction == Direction.UNDO.value
+    if silent and row.due_at - (row.started_at or row.due_at) > UNREACHABLE_AFTER:
+        open_incident(saga, "cannot_reach", step=row.name, message=(row.error or {}).get("message", ""))
     if row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS and row.direction != Direction.UNDO.value:
         open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
+
+
+def _keep_its_place(saga: Saga, row: SagaStep, error: EffectDiffers) -> None:
+    """The effect exists and is another one: neither done nor undone, until a person has put it right."""
+    row.state, row.unsure = StepState.UNKNOWN.value, True
+    row.due_at = database_now() + LOOK_AGAIN_AT_DIFFERENCE
+    saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
+    facts = row.error or {}
+    note(
+        saga,
+        "step_retry",
+        step=row.name,
+        direction=row.direction,
+        attempt=row.attempts,
+        code=facts.get("code"),
+        message=facts.get("message"),
+        delay=LOOK_AGAIN_AT_DIFFERENCE.total_seconds(),
+    )
+    open_incident(saga, "effect_differs", step=row.name, message=facts.get("message", ""))
 
 
 def _postpone(saga: Saga, row: SagaStep, error: Exception) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models.functions import Now
 
 from orchestration.models import Incident, Saga
@@ -14,7 +16,10 @@ RUNBOOKS = {
     "event_set_aside": "Our own worker could not take in the event that {step} waits for. Mend the cause it names (often a worker of another version, or MAX_MESSAGE_BYTES), then have the event sent again: saga resend MESSAGE, with the number of the outbox message.",
     "unknown_definition": "This code does not know the saga's definition or version. Deploy the code that does; the saga has kept its place.",
     "late_effect": "{step} took effect after the saga had ended. The engine undoes it, and this closes by itself. Where it cannot, undo it at the provider and record that: saga settle REF {step} --undo --done.",
-    "cannot_settle": "Nobody can say whether {step} took effect: it declares no look-up. Look at the provider, then record it: saga settle REF {step} --done or --absent.",
+    "cannot_settle": "Nobody can say whether {step} took effect; the message says why. Look at the provider, then record it: saga settle REF {step} --done or --absent.",
+    "cannot_reach": "{step} cannot be brought to its end: its provider has not answered for more than two minutes. Nothing is lost, and the engine goes on asking; this closes by itself when it answers. Look whether the provider, or the way to it, is down.",
+    "effect_differs": "At the provider {step} has had another effect than was asked for; the message names both. Put it right there; the engine looks again every ten minutes. Or record what is true: saga settle REF {step} --done or --absent.",
+    "cannot_record": "{step} has answered with something that cannot be recorded; the log of its worker has the traceback. Mend the code of the step, then retry it; or look at the provider and record what is true: saga settle REF {step} --done or --absent.",
 }
 
 
@@ -30,13 +35,22 @@ def open_incident(saga: Saga, kind: str, *, step: str = "", message: str) -> Inc
     return incident
 
 
+CLOSE_BY_THEMSELVES = ("step_struggles", "cannot_reach", "cannot_settle", "effect_differs", "cannot_record")
+"""Kinds that close when the step comes to its end after all."""
+
+
 def resolve_incidents(
-    saga: Saga, *, step: str | None = None, kind: str | None = None, by: str, resolution: str
+    saga: Saga,
+    *,
+    step: str | None = None,
+    kind: str | Collection[str] | None = None,
+    by: str,
+    resolution: str,
 ) -> int:
-    """Close the open incidents of a saga, or of one of its steps or kinds. Returns how many there were."""
+    """Close the open incidents of a saga, or of one of its steps, or of a kind or some. Returns how many there were."""
     found = Incident.objects.filter(saga=saga, resolved_at=None)
     if step is not None:
         found = found.filter(step=step)
     if kind is not None:
-        found = found.filter(kind=kind)
+        found = found.filter(kind__in=[kind] if isinstance(kind, str) else kind)
     return found.update(resolved_at=Now(), resolved_by=by, resolution=resolution)

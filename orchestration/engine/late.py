@@ -18,6 +18,7 @@ from orchestration.core.context import StepContext
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.storable import cut_to_fit, facts_of
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import note
@@ -40,7 +41,7 @@ def keep_late_result(
     with transaction.atomic():
         saga = lock_saga(message.saga_id)
         row = SagaStep.objects.select_for_update().get(id=claim.row_id)
-        facts = result.model_dump(mode="json") if isinstance(result, Message) else None
+        facts = cut_to_fit(facts_of(result)) if isinstance(result, Message) else None
         adopt = _is_forgotten(saga, row)
         note(
             saga,
@@ -58,7 +59,7 @@ def keep_late_result(
             row.state = StepState.DONE.value
             row.unsure, row.result = False, facts
             row.result_type = type(result).__name__ if isinstance(result, Message) else None
-            row.input = command.model_dump(mode="json")
+            row.input = facts_of(command)
             row.ended_at, row.done_seq = Now(), saga.last_seq
             _take_over(saga, row, f"{row.name} took effect after ")
         elif _is_asked_about(row):

@@ -11,7 +11,8 @@ from typing import Any
 from orchestration.core.context import StepContext
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message, StepReference
-from orchestration.errors import DefinitionError
+from orchestration.core.storable import MOST_BYTES, facts_of, size_of
+from orchestration.errors import DefinitionError, OutcomeUnknown, StepRejected
 
 Act = Callable[[Any, StepContext], Message | NotNeeded | None]
 Find = Callable[[Any, StepContext], Message | None]
@@ -54,6 +55,35 @@ class Participant:
         """Register what the app writes for itself, in the transaction that records the result: exactly once."""
         self.save = function
         return function
+
+    def as_stored(self, result: Message) -> Message:
+        """Return a result as it can be stored: what a provider has sent may hold characters that no database keeps.
+
+        Raises:
+            pydantic.ValidationError: without them it is no longer what its type demands.
+        """
+        kept = facts_of(result)
+        try:
+            if result.model_dump(mode="json") == kept:
+                return result
+        except (ValueError, TypeError):
+            pass  # there is no JSON of it as it is
+        return type(result).model_validate(kept)
+
+    def check_size(self, facts: dict[str, Any] | None) -> None:
+        """Refuse a result that is too large to be kept and loaded by every step behind it.
+
+        Raises:
+            OutcomeUnknown: of an external step, which has taken effect.
+            StepRejected: of a local one: nothing of it is committed.
+        """
+        if facts is None or (size := size_of(facts)) <= MOST_BYTES:
+            return
+        kind = OutcomeUnknown if self.reference.is_external else StepRejected
+        raise kind(
+            f"{self.reference} returned {size:,} bytes; a result may have {MOST_BYTES:,}. Store what is large, and return where it is",
+            code="result_too_large",
+        )
 
     def check_result(self, result: Message | None) -> None:
         """Refuse a result that the reference does not promise.

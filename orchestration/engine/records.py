@@ -131,6 +131,13 @@ class Ending:
     result_type: str | None
     milestone: str = ""
     skip_rest: bool = False
+    skip_reason: str | None = None
+    """Why the rest is skipped, for the history."""
+
+    @property
+    def skipped_because(self) -> dict[str, str]:
+        """What the history says of it."""
+        return {"skips_rest_because": self.skip_reason} if self.skip_reason is not None else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +231,9 @@ def record_ending(
         "resend": resend_after,
         "kind": kind,
         "late": [state.value for state in UNDONE_STATES],
-        "data": json.dumps({"attempt": claim.attempts + 1, "result_type": ending.result_type}),
+        "data": json.dumps(
+            {"attempt": claim.attempts + 1, "result_type": ending.result_type, **ending.skipped_because}
+        ),
         "ends": ends,
         "flushed": not at_leisure or engine_settings().FLUSH_LOCAL_STEPS,
     }

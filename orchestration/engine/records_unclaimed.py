@@ -50,6 +50,7 @@ WITH saga AS (
            CASE WHEN steps.number > 1 OR %(before)s = 'running' THEN '' ELSE %(before)s END,
            CASE WHEN steps.number > 1 OR %(before)s = 'running' THEN '' ELSE 'running' END,
            steps.name, 'forward', 'engine', jsonb_build_object('attempt', 1, 'result_type', steps.result_type)
+               || CASE WHEN steps.skip_rest THEN jsonb_build_object('skips_rest_because', steps.skip_reason) ELSE '{{{{}}}}' END
       FROM saga, steps
     UNION ALL
     SELECT saga.id, saga.seq + %(number)s + 1, 'ended', 'running', %(after)s, '', '', 'engine', '{{{{}}}}'
@@ -59,13 +60,14 @@ _ONE = {
     "materialized": "NOT MATERIALIZED",
     "in_order": "",
     "steps": """SELECT 1 AS number, %(name)s AS name, %(task)s AS task, %(task_id)s AS task_id, %(input)s AS input,
-           %(result)s AS result, %(result_type)s AS result_type, %(skip_rest)s AS skip_rest, %(began)s AS began, %(ended)s AS ended""",
+           %(result)s AS result, %(result_type)s AS result_type, %(skip_rest)s AS skip_rest,
+           %(skip_reason)s AS skip_reason, %(began)s AS began, %(ended)s AS ended""",
 }
 _SEVERAL = {
     "materialized": "",
     "in_order": "ORDER BY steps.number",
     "steps": """SELECT * FROM jsonb_to_recordset(%(steps)s) AS x(number int, name text, task text, task_id text,
-           input jsonb, result jsonb, result_type text, skip_rest bool, began float8, ended float8)""",
+           input jsonb, result jsonb, result_type text, skip_rest bool, skip_reason text, began float8, ended float8)""",
 }
 _CLAIMED = f""", claimed AS (
     INSERT INTO orchestration_sagastep AS step
@@ -93,6 +95,7 @@ _STEP_TYPES = {
     "result": "jsonb",
     "result_type": "text",
     "skip_rest": "bool",
+    "skip_reason": "text",
     "began": "float8",
     "ended": "float8",
 }
@@ -210,6 +213,7 @@ def _values(step: DoneStep, now: float) -> dict[str, Any]:
         "result": ending.result,
         "result_type": ending.result_type,
         "skip_rest": ending.skip_rest,
+        "skip_reason": ending.skip_reason,
         "began": now - step.began,
         "ended": now - step.ended,
     }

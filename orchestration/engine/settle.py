@@ -6,10 +6,12 @@ is believed only the second time, later than lease plus timeout: a worker frozen
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
@@ -18,21 +20,26 @@ from orchestration.core.binding import build_command
 from orchestration.core.policy import SETTLE
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.storable import cut_to_fit, facts_of
+from orchestration.database_errors import is_outage
 from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
+from orchestration.engine.failures import UNREACHABLE_AFTER, describe
 from orchestration.engine.history import note
-from orchestration.engine.incidents import open_incident
+from orchestration.engine.incidents import CLOSE_BY_THEMSELVES, open_incident, resolve_incidents
 from orchestration.engine.leases import renewed
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.participants import Participant
 from orchestration.engine.reading import database_now
-from orchestration.errors import StepRetryable
+from orchestration.errors import EffectDiffers, StepRetryable
 from orchestration.models import Incident, Saga, SagaStep
+
+logger = logging.getLogger(__name__)
 
 LOOKED = "looked_up_once"
 NOBODY_TO_ASK = 600.0
-"""Seconds until a step that cannot be looked up is tried again: a person settles it, or new code brings a look-up."""
+"""Seconds until a step of which a person has been told is looked at again: it may be mended, or new code brings a look-up."""
 
 
 def settle(participant: Participant, saga_id: UUID, step: str) -> None:
@@ -51,7 +58,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     known = SagaStep.objects.filter(saga=saga, direction="forward", state="done").exclude(result=None)
     results = {row.name: row.result or {} for row in known}
     command = build_command(definition, definition.steps[step], reference.takes, saga.input, results)
-    message = StepMessage(saga_id, step, Direction.FORWARD, saga.epoch, (), "")
+    delivery = StepMessage(saga_id, step, Direction.FORWARD, saga.epoch, (), "")
     facts = {
         "business_key": saga.business_key,
         "trace_id": saga.trace_id,
@@ -59,16 +66,27 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         "failure": None,
     }
 
-    context = context_for(message, facts, claim)
+    context = context_for(delivery, facts, claim)
     ask = participant.refuse or participant.find
     if ask is None:
-        _record_unsettled(saga_id, claim, None, incident=True)
+        message = f"{step} declares neither look_up nor cancel_by_key"
+        _record_unsettled(saga_id, claim, None, Told("cannot_settle", message))
         return
     try:
         with renewed(claim, reference.timeout):
             found = ask(command, context)
-    except Exception as error:  # the provider's answer is still missing, whatever the error
-        _record_unsettled(saga_id, claim, error, incident=False)
+        if found is not None:
+            found = participant.as_stored(found)
+    except EffectDiffers as error:
+        _record_unsettled(saga_id, claim, error, Told("effect_differs", error.message))
+        return
+    except StepRetryable as error:  # the provider is silent, or busy
+        _record_unsettled(saga_id, claim, error)
+        return
+    except Exception as error:
+        # There was an answer and nobody can make sense of it, or the look-up itself is wrong: asking again may not help.
+        told = Told("cannot_settle", describe(error)["message"], rests=False)
+        _record_unsettled(saga_id, claim, error, told)
         return
     looked_twice = bool((earlier or {}).get(LOOKED))
     certain = participant.refuse is not None or looked_twice
@@ -86,7 +104,25 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
                 return
             _write(locked, row, found, command, certain, reference.timeout, milestone)
 
-    record()
+    try:
+        record()
+    except Exception as error:
+        if is_outage(error) or isinstance(error, OperationalError | InterfaceError):
+            raise  # the message comes again, or the lease runs out
+        # Nothing would be left of it but a failed task: the money held, the saga waiting, and nobody told.
+        logger.exception("saga %s: what became of %s cannot be recorded", saga_id, step)
+        message = f"what became of {step} is known, and cannot be recorded: {describe(error)['message']}"
+        _record_unsettled(saga_id, claim, error, Told("cannot_record", message))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person is told at once."""
+
+    kind: str
+    message: str
+    rests: bool = True
+    """Whether it is looked at again only after a while, because nothing but a person or new code is likely to change it."""
 
 
 def _write(
@@ -103,7 +139,8 @@ def _write(
         row.state, row.unsure, row.error = StepState.DONE.value, False, None
         if saga.state != SagaState.COMPENSATING.value:
             saga.milestone = milestone or saga.milestone
-        row.input, row.result = command.model_dump(mode="json"), found.model_dump(mode="json")
+        # It exists, so it is recorded, however large: what undoes it may need only its id.
+        row.input, row.result = facts_of(command), cut_to_fit(facts_of(found))
         row.result_type = type(found).__name__
     elif certain:
         row.state, row.unsure = StepState.ABSENT.value, False
@@ -115,32 +152,49 @@ def _write(
     note(saga, kind, step=row.name, direction=row.direction, outcome=row.state)
     if not row.unsure:
         row.ended_at, row.done_seq = Now(), saga.last_seq
+        resolve_incidents(
+            saga, step=row.name, kind=CLOSE_BY_THEMSELVES, by="engine", resolution="It is settled."
+        )
     row.save()
     saga.save(update_fields=["last_seq", "wake_at", "milestone"])
 
 
 @again_after_conflict
-def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, *, incident: bool) -> None:
+def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, told: Told | None = None) -> None:
+    """Write that the outcome is still unknown, and when it is asked for again.
+
+    A provider that is silent for longer than UNREACHABLE_AFTER is told of as well: until it answers, the saga stands still.
+    """
     with transaction.atomic():
         saga = lock_saga(saga_id)
         row = SagaStep.objects.select_for_update().get(id=claim.row_id)
         if row.token != claim.token:
             return
+        now = database_now()
+        facts = describe(error) if error is not None else None
         asked = error.retry_after if isinstance(error, StepRetryable) else None
-        delay = NOBODY_TO_ASK if incident else SETTLE.delay(ended_attempts=row.deliveries, asked=asked)
+        delay = (
+            NOBODY_TO_ASK
+            if told is not None and told.rests
+            else SETTLE.delay(ended_attempts=row.deliveries, asked=asked)
+        )
         row.lease_until = None
-        row.due_at = saga.wake_at = database_now() + timedelta(seconds=delay)
+        row.due_at = saga.wake_at = now + timedelta(seconds=delay)
         row.save()
-        known = Incident.objects.filter(saga=saga, kind="cannot_settle", step=row.name, resolved_at=None)
-        if not (incident and known.exists()):
+        if told is None and now - (row.ended_at or row.started_at or now) > UNREACHABLE_AFTER:
+            message = f"nobody answers what became of {row.name}: {facts['message'] if facts else ''}"
+            told = Told("cannot_reach", message)
+        known = told is not None and Incident.objects.filter(
+            saga=saga, kind=told.kind, step=row.name, resolved_at=None
+        )
+        if not (known and known.exists()):
             note(
                 saga,
                 "outcome_still_unknown",
                 step=row.name,
                 direction=row.direction,
-                message=str(error or ""),
+                message=facts["message"] if facts else "",
             )
-        if incident:
-            told = f"{row.name} declares neither look_up nor cancel_by_key"
-            open_incident(saga, "cannot_settle", step=row.name, message=told)
+        if told is not None:
+            open_incident(saga, told.kind, step=row.name, message=told.message)
         saga.save(update_fields=["last_seq", "wake_at"])

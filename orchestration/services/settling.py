@@ -16,6 +16,7 @@ from orchestration.core.binding import build_command
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message, StepReference
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.storable import facts_of
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.contexts import context_for
 from orchestration.engine.history import move, note
@@ -217,7 +218,7 @@ def _refuse_at_work(row: SagaStep) -> None:
 def _write(
     saga: Saga, row: SagaStep, outcome: str, given: _Given, answer: Message | None, *, by: str, reason: str
 ) -> None:
-    facts = answer.model_dump(mode="json") if answer is not None else None
+    facts = facts_of(answer) if answer is not None else None
     entry: dict[str, Any] = {"outcome": outcome, "reason": reason, "before_state": row.state, "result": facts}
     if outcome == DONE and row.direction == Direction.FORWARD.value and saga.state in ("accepted", "waiting"):
         move(saga, SagaState.RUNNING, "outcome_settled", who=by, step=row.name, **entry)
@@ -228,7 +229,7 @@ def _write(
     if outcome == DONE:
         row.error, row.result = None, facts
         row.result_type = type(answer).__name__ if answer is not None else None
-        row.input = given.command.model_dump(mode="json") if given.command is not None else row.input
+        row.input = facts_of(given.command) if given.command is not None else row.input
         if saga.state in {state.value for state in FORWARD_STATES} and given.milestone:
             saga.milestone = given.milestone
     row.save()

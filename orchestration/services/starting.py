@@ -12,11 +12,12 @@ from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
 from orchestration.core.references import Message
+from orchestration.core.storable import MOST_BYTES, facts_of, size_of
 from orchestration.crash_points import reach
 from orchestration.engine import outbox
 from orchestration.engine.beginning import begin
 from orchestration.engine.reading import database_now
-from orchestration.errors import BusinessKeyTaken, OutboxOutsideTransaction
+from orchestration.errors import BusinessKeyTaken, InputRefused, OutboxOutsideTransaction
 from orchestration.models import Saga
 
 
@@ -45,6 +46,7 @@ def start_saga(
         OutboxOutsideTransaction: no transaction is open.
         BusinessKeyTaken: a saga of that key exists with another input.
         TypeError: the input is not of the definition's type.
+        InputRefused: it is too large, or holds what the database cannot keep. Nothing was written.
     """
     if not connection.in_atomic_block:
         raise OutboxOutsideTransaction(
@@ -54,7 +56,7 @@ def start_saga(
         raise TypeError(
             f"{definition} is started with {definition.input.__name__}, not {type(input).__name__}"
         )
-    data = input.model_dump(mode="json")
+    data = _stored(input)
     saga = begin(
         Saga(
             definition=definition.name,
@@ -123,6 +125,21 @@ def publish_event(
     check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES - 4096)
     outbox.put("event", payload=envelope)
     return identity
+
+
+def _stored(input: Message) -> dict[str, Any]:
+    data = facts_of(input)
+    if data != input.model_dump(mode="json"):
+        raise InputRefused(
+            f"the input {type(input).__name__} holds what the database cannot keep: a zero character, half a surrogate pair, or a number"
+            " that is none (NaN, infinity). Remove it before the saga is started"
+        )
+    if (size := size_of(data)) > MOST_BYTES:
+        raise InputRefused(
+            f"the input {type(input).__name__} has {size:,} bytes; at most {MOST_BYTES:,} are taken. Store what is large in a row of your own,"
+            " and start the saga with its id"
+        )
+    return data
 
 
 def _already_started(definition: SagaDefinition, business_key: str, data: dict[str, Any]) -> Saga:

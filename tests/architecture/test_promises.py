@@ -54,6 +54,7 @@ def test_the_public_names_of_the_engine() -> None:
     assert sorted(orchestration.__all__) == sorted(
         [
             "NOT_NEEDED",
+            "EffectDiffers",
             "Failure",
             "Message",
             "NotNeeded",

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from orchestration import NOT_NEEDED, OutcomeUnknown, StepContext, StepRejected
+from orchestration import NOT_NEEDED, EffectDiffers, OutcomeUnknown, StepContext, StepRejected
 from payments import contracts, tasks
 from payments.models import Payment
 
@@ -121,7 +121,7 @@ def test_another_steps_effect_is_never_taken_for_ours(context: Context) -> None:
     capture = contracts.CapturePayment(
         order_id=uuid4(), authorization_id=authorization_id, amount_minor=500, currency="USD"
     )
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(EffectDiffers):
         tasks.find_capture(capture, same)
 
 
