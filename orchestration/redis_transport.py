@@ -20,7 +20,15 @@ from typing import Any
 from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from orchestration.wire import fault_of_entry
 
@@ -28,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 NOT_SETTLED = (RedisError, OSError)
 """What Redis answers when it cannot be told what is acknowledged."""
+FAILING_OVER = (ReadOnlyError, MasterDownError, TryAgainError, ClusterDownError)
+"""What Redis answers while another server takes over: as if the connection were lost."""
 ACKNOWLEDGE_WITHIN = 0.02
 """Seconds for which an acknowledgement waits for a message to go along with."""
 
@@ -129,6 +139,11 @@ class Channel(redis.Channel):
         self._entry, self.connection.is_delivering = None, False
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]  # not in its stubs
+        except ResponseError as error:
+            if self.connection.is_delivering:
+                raise
+            # Whatever it is (fenced, failed over, loading, no right to read), waiting for messages is over: connect again.
+            raise ConnectionLost(f"the server ended the wait for messages: {error}") from error
         except (ValueError, TypeError, RecursionError) as error:
             if self._entry is None or self.connection.is_delivering:
                 raise  # not of the entry
@@ -167,6 +182,8 @@ class Transport(redis.Transport):
     """Kombu's transport with that channel."""
 
     Channel = Channel
+    # A server that is being failed over says so for a while. Kombu takes that for an error of the channel, which ends the worker.
+    connection_errors = (*redis.Transport.connection_errors, *FAILING_OVER)
     is_delivering = False
     """Whether what was taken has been handed on: an error from then on is its consumer's."""
     on_no_message: Callable[[str, Any, str], None] | None = None

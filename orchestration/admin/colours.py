@@ -37,6 +37,7 @@ HISTORY = {
     "step_retry": "warning",
     "step_postponed": "warning",
     "lease_expired": "warning",
+    "step_overran": "warning",
     "sent_again": "warning",
     "late_result": "warning",
     "undo_begun": "warning",

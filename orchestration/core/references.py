@@ -36,7 +36,7 @@ class StepReference:
     gives: tuple[type[Message], ...]
     """The results it may return; a choice may branch on which one it was."""
     timeout: float
-    """Seconds one attempt may take. An external step's lease is never renewed beyond it."""
+    """Seconds one attempt may take. One that takes longer keeps its lease while its process lives, and the history says so."""
 
     def __str__(self) -> str:
         return self.task

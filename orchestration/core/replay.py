@@ -26,6 +26,7 @@ LATE: Mapping[str, str] = {
         "outcome_still_unknown",
         "sent_again",
         "lease_expired",
+        "step_overran",
     )
 }
 """Kinds of entries about an effect that turned up after the end, while it is settled and undone -> what they mean."""

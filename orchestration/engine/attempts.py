@@ -26,6 +26,7 @@ from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.failures import Failed, Unrecordable, record_failure
 from orchestration.engine.incidents import CLOSE_BY_THEMSELVES, resolve_incidents
 from orchestration.engine.late import keep_late_result
+from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant, participant_for
 from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
 from orchestration.engine.release import release_claim
@@ -94,8 +95,12 @@ class Attempt(Acting):
             return self._database_failed(error)
         return self._failed(error)
 
-    @again_after_conflict
     def _local(self, command: Message) -> Verdict:
+        with renewed(self.claim, self.participant.reference.timeout):
+            return self._in_one_transaction(command)
+
+    @again_after_conflict
+    def _in_one_transaction(self, command: Message) -> Verdict:
         with transaction.atomic():
             self.allow_its_time()
             acted = self.act_locally(command)

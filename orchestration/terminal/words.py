@@ -54,6 +54,7 @@ _HISTORY_WORDS = {
     "unpaused": "paused no longer",
     "sent_again": "sent again",
     "lease_expired": "its worker is gone",
+    "step_overran": "takes longer than its timeout",
     "outcome_settled": "outcome settled",
     "outcome_still_unknown": "outcome still unknown",
     "late_result": "result came too late",
@@ -77,6 +78,7 @@ _HISTORY_STYLES = {
     "escalated": "bold red",
     "late_result": "yellow",
     "lease_expired": "yellow",
+    "step_overran": "yellow",
     "sent_again": "yellow",
 }
 

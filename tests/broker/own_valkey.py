@@ -28,6 +28,13 @@ class OwnValkey:
     def url(self, database: int = 0) -> str:
         return self._server.url(database)
 
+    def become_a_replica(self) -> None:
+        """From now on it takes no writes, as a server that another one has taken over from."""
+        self.admin.replicaof("127.0.0.1", "1")
+
+    def become_a_master(self) -> None:
+        self.admin.replicaof("no", "one")
+
     def fill_up(self) -> None:
         """From now on it has no memory left: it refuses every write."""
         self.admin.config_set("maxmemory", 1)

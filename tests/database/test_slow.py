@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from orchestration.engine import leases
 from orchestration.engine.claims import Claim, renew_lease
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
-from orchestration.models import Saga
+from orchestration.models import Saga, SagaEvent
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
 from tests.bootstrap.running_system import wait_until
@@ -99,6 +100,49 @@ def test_a_lease_that_could_not_be_renewed_once_is_renewed_the_next_time(
     run = SagaRun(trip, TripInput(name="Ada")).until(lambda each: "sample.charge" in each.done)
     assert failed
     assert_never_taken_over(run)
+
+
+@pytest.mark.parametrize("step", ["do_charge", "do_unregister"])
+def test_a_step_that_overruns_its_timeout_keeps_its_lease_and_the_history_names_it(
+    renewals: list[bool], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    participant = getattr(sample, step)
+    act, lasted = participant.act, list[int]()
+
+    def long(command: Any, context: Any) -> Any:
+        overran = SagaEvent.objects.filter(saga_id=context.saga_id, kind="step_overran")
+        wait_until(
+            lambda: _swept_by_another(context.saga_id) and _seen_elsewhere(overran) and len(renewals) >= 5,
+            "it has lasted long enough",
+            30,
+        )
+        lasted.append(1)
+        return act(command, context)
+
+    monkeypatch.setattr(participant, "act", long)
+    monkeypatch.setattr(participant, "reference", replace(participant.reference, timeout=0.2))
+    faults: dict[str, Any] = {"reject_at": "sample.issue_ticket"} if step == "do_unregister" else {}
+    run = SagaRun(trip, TripInput(name="Ada"), **faults).until_rest()
+    assert (run.state, lasted) == ("compensated" if faults else "completed", [1])
+    entry = run.saga.history.get(kind="step_overran")
+    assert (entry.step, entry.data) == (f"sample.{'register' if faults else 'charge'}", {"timeout": 0.2})
+    assert run.saga.history.filter(kind__in=["lease_expired", "late_result", "sent_again"]).count() == 0
+
+
+def _seen_elsewhere(rows: Any) -> bool:
+    """Whether there are such rows for everybody, and not only within a transaction of one's own."""
+    found: list[bool] = []
+
+    def look() -> None:
+        try:
+            found.append(rows.exists())
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=look)
+    other.start()
+    other.join(20)
+    return found == [True]
 
 
 def assert_never_taken_over(run: SagaRun) -> None:
