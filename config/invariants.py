@@ -13,8 +13,10 @@ from contextlib import closing
 from typing import Any
 
 from orchestration.models import Saga
+from orchestration.standing import kept_by_business_key
 from orchestration.verification import Finding, invariant, open_business_keys
 from orders.models import Order, OrderLine
+from orders.money import format_minor
 from orders.sagas import FULFIL_ORDER
 from orders.status import FINAL
 from payments import conf
@@ -22,8 +24,10 @@ from payments.models import Payment
 from shipping.models import HOLDING, Reservation, ReservationLine, ReservationState, Shipment, ShipmentState
 
 
-def _ended() -> set[str]:
-    """Ids of the orders whose saga has ended and is done with. One whose undo waits for a person is not.
+def _ended(*, kept: bool = True) -> set[str]:
+    """Return the ids of the orders whose saga has ended and is done with. One whose undo waits for a person is not.
+
+    Nor are those of which something stays by a person's decision, unless `kept` is False: see `open_business_keys`.
 
     Those whose saga was pruned are among them: money, stock and parcels are held against each other all the same.
     """
@@ -31,12 +35,12 @@ def _ended() -> set[str]:
     ended = set(sagas.filter(ended_at__isnull=False).values_list("business_key", flat=True))
     final = Order.objects.filter(status__in=sorted(FINAL)).values_list("id", flat=True)
     pruned = {str(identity) for identity in final} - set(sagas.values_list("business_key", flat=True))
-    return (ended | pruned) - open_business_keys()
+    return (ended | pruned) - open_business_keys(kept=kept)
 
 
-def _at_rest(status: str) -> dict[str, Order]:
-    """Orders of a status whose saga has ended, by id."""
-    ended = _ended()
+def _at_rest(status: str, *, kept: bool = True) -> dict[str, Order]:
+    """Return the orders of a status whose saga has ended, by id."""
+    ended = _ended(kept=kept)
     found = {str(order.id): order for order in Order.objects.filter(status=status)}
     return {key: order for key, order in found.items() if key in ended}
 
@@ -64,23 +68,31 @@ def nothing_ships_unpaid() -> Finding:
 
 @invariant("across: a cancelled order has cost nothing, holds no stock and has no parcel")
 def cancelled_orders_are_undone() -> Finding:
-    """Once its saga has ended."""
-    orders, payments, parcels = _at_rest("cancelled"), _by_order(Payment), _by_order(Shipment)
+    """Once its saga has ended. What a person has decided to leave as it is, is listed with its money."""
+    orders = _at_rest("cancelled", kept=False)
+    decided, payments, parcels = kept_by_business_key(), _by_order(Payment), _by_order(Shipment)
     reservations = _by_order(Reservation)
     holding = {*HOLDING, ReservationState.BACKORDERED, ReservationState.SHIPPED}
-    violations = []
+    violations: list[str] = []
+    by_decision: list[str] = []
     for key, order in orders.items():
         payment, reservation = payments.get(key), reservations.get(key)
+        stays = decided.get(key, set())
         if payment is not None and payment.captured_minor != payment.refunded_minor:
-            kept = payment.captured_minor - payment.refunded_minor
-            violations.append(
-                f"order {order.reference}: cancelled, {kept} {payment.currency} (minor units) kept"
+            kept = format_minor(payment.captured_minor - payment.refunded_minor, payment.currency)
+            told = by_decision if "payments.capture" in stays else violations
+            told.append(f"order {order.reference}: cancelled, {kept} kept")
+        elif stays & {"payments.authorize", "payments.renew_authorization"} and payment is not None:
+            held = format_minor(payment.amount_minor, payment.currency)
+            by_decision.append(
+                f"order {order.reference}: cancelled, {held} held on the card until it runs out"
             )
         if reservation is not None and reservation.state in holding:
-            violations.append(f"order {order.reference}: cancelled, its stock is {reservation.state}")
+            told = by_decision if "shipping.reserve_stock" in stays else violations
+            told.append(f"order {order.reference}: cancelled, its stock is {reservation.state}")
         if key in parcels:
             violations.append(f"order {order.reference}: cancelled, parcel {parcels[key].label_id} exists")
-    return Finding(checked=len(orders), violations=violations)
+    return Finding(checked=len(orders), violations=violations, kept=by_decision)
 
 
 @invariant("across: a shipped order is paid in full, its stock has left, and the carrier has its parcel")

@@ -54,7 +54,7 @@ class TellOrderCancelled(OrderNews):
     """Tell the customer that there will be no delivery, why, and what became of the money."""
 
     capture_id: str | None = None
-    """Set when money had been taken, and so has been given back."""
+    """Set when money had been taken. Whether it was given back, the context of the step says: an undo may be left out."""
 
 
 class CustomerTold(Message):

@@ -65,7 +65,8 @@ def save_order_backordered(
 def order_cancelled(command: contracts.TellOrderCancelled, context: StepContext) -> contracts.CustomerTold:
     """Tell the customer that there will be no delivery, and why."""
     reason = reason_for(context.failure, _names(command))
-    return _tell(Kind.ORDER_CANCELLED, command, context, render(Kind.ORDER_CANCELLED, command, reason=reason))
+    words = render(Kind.ORDER_CANCELLED, command, reason=reason, **_money(command, context))
+    return _tell(Kind.ORDER_CANCELLED, command, context, words)
 
 
 @order_cancelled.look_up
@@ -97,6 +98,14 @@ def _tell(
 def _find(kind: Kind, news: contracts.OrderNews) -> contracts.CustomerTold | None:
     message = find_email(order_id=news.order_id, kind=kind)
     return contracts.CustomerTold(message_id=message.message_id) if message else None
+
+
+def _money(command: contracts.TellOrderCancelled, context: StepContext) -> dict[str, bool]:
+    """What became of the money: taken and given back, kept by decision, or only held."""
+    kept_captures = [kept.gave.get("capture_id") for kept in context.kept]
+    is_kept = command.capture_id is not None and command.capture_id in kept_captures
+    still_held = command.capture_id is None and any("authorization_id" in kept.gave for kept in context.kept)
+    return {"paid_back": command.capture_id is not None and not is_kept, "kept": is_kept, "held": still_held}
 
 
 def _names(news: contracts.OrderNews) -> dict[str, str]:

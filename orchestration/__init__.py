@@ -23,6 +23,7 @@ from orchestration.core.dsl import (
 from orchestration.core.outcome import NOT_NEEDED, NotNeeded
 from orchestration.core.policy import RetryPolicy
 from orchestration.core.references import Message, StepReference, external, local
+from orchestration.core.standing import Kept
 from orchestration.errors import (
     EffectDiffers,
     OutcomeUnknown,
@@ -37,6 +38,7 @@ __all__ = [
     "NOT_NEEDED",
     "EffectDiffers",
     "Failure",
+    "Kept",
     "Message",
     "NotNeeded",
     "OutcomeUnknown",

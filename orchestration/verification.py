@@ -15,9 +15,9 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
-from orchestration.core.states import Direction, StepState
-from orchestration.models import Incident, Saga, SagaStep
+from orchestration.models import Incident, Saga
 from orchestration.snapshot import reading
+from orchestration.standing import kept_by_business_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Finding:
     """How many things it looked at. Zero is said aloud: a check of nothing proves nothing."""
     violations: list[str] = field(default_factory=list)
     """One sentence each, naming what is out of place. Equal at each look: no ages, no counters."""
+    kept: list[str] = field(default_factory=list)
+    """One sentence each: what would be out of place, had not a person decided that it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class CheckResult:
     name: str
     checked: int
     violations: list[str]
+    kept: list[str] = field(default_factory=list)
+    """What is as it is because a person has decided so."""
 
     @property
     def ok(self) -> bool:
@@ -78,19 +82,21 @@ def invariant(name: str, *, snapshot: bool = True) -> Callable[[Check], Check]:
     return register
 
 
-def open_business_keys() -> set[str]:
-    """Business keys of the sagas that are not done with; an undo that waits for a person is not.
+def open_business_keys(*, kept: bool = True) -> set[str]:
+    """Return the business keys of the sagas that are not done with; an undo that waits for a person is not.
 
-    Also those that have ended and in which a late effect is still being undone, or in which a person has left an undo
-    out: its effect stays, by that decision.
+    Also those that have ended and in which a late effect is still being undone.
+
+    Args:
+        kept: also those in which a person has left an undo out, so that its effect stays. False for a check that
+            lists them itself, as kept by decision.
     """
     unfinished = Saga.objects.filter(Q(ended_at__isnull=True) | Q(wake_at__isnull=False))
     late = Incident.objects.filter(kind="late_effect", resolved_at=None)
-    skipped = SagaStep.objects.filter(state=StepState.SKIPPED.value, direction=Direction.UNDO.value)
     return {
         *unfinished.values_list("business_key", flat=True),
         *late.values_list("saga__business_key", flat=True),
-        *skipped.values_list("saga__business_key", flat=True),
+        *(kept_by_business_key() if kept else ()),
     }
 
 
@@ -125,8 +131,9 @@ def _run(name: str, registered: _Registered) -> CheckResult:
     finding = _look(registered)
     if finding.violations:
         again = set(_look(registered).violations)
-        finding = Finding(finding.checked, [text for text in finding.violations if text in again])
-    return CheckResult(name, finding.checked, finding.violations)
+        still = [text for text in finding.violations if text in again]
+        finding = Finding(finding.checked, still, finding.kept)
+    return CheckResult(name, finding.checked, finding.violations, finding.kept)
 
 
 def _look(registered: _Registered) -> Finding:

@@ -16,7 +16,7 @@ BY_KIND = {
     "operator": "We had to cancel the order.",
     "deadline": "The order could not be fulfilled in time.",
     "event_timeout": "The missing products did not come into stock in time.",
-    "exhausted": "The order could not be fulfilled because of a technical problem. You pay nothing.",
+    "exhausted": "The order could not be fulfilled because of a technical problem.",
 }
 
 

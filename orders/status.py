@@ -30,7 +30,7 @@ class OrderStatus(StrEnum):
     WITHDRAWN = "withdrawn"
     """Will not be fulfilled; what was done for it is undone, and the customer is about to be told."""
     CANCELLED = "cancelled"
-    """Not fulfilled, everything undone. Final; `cancel_reason` says why."""
+    """Not fulfilled; everything is undone, or left standing by a decision. Final; `cancel_reason` says why."""
 
 
 PERMITTED: dict[OrderStatus, frozenset[OrderStatus]] = {

@@ -19,6 +19,8 @@ class Words:
     to_undo: str = ""
     stuck: str = ""
     """Its undo was given up, and a person must decide."""
+    kept: str = ""
+    """A person has decided that its undo is left out."""
 
 
 WORDS: dict[str, Words] = {
@@ -30,6 +32,7 @@ WORDS: dict[str, Words] = {
         undoing="Withdrawing the order",
         to_undo="Withdraw the order",
         stuck="The order could not be withdrawn",
+        kept="Order not withdrawn",
     ),
     "shipping.reserve_stock": Words(
         done="Stock checked",
@@ -40,6 +43,7 @@ WORDS: dict[str, Words] = {
         undoing="Putting the products back on the shelf",
         to_undo="Put the products back on the shelf",
         stuck="The products could not be put back",
+        kept="Products not put back",
     ),
     "payments.authorize": Words(
         done="Card checked",
@@ -50,6 +54,7 @@ WORDS: dict[str, Words] = {
         undoing="Releasing the hold on your card",
         to_undo="Release the hold on your card",
         stuck="The hold on your card could not be released",
+        kept="Hold on the card not released",
     ),
     "orders.mark_backordered": Words(
         done="Put on the waiting list for stock",
@@ -75,6 +80,7 @@ WORDS: dict[str, Words] = {
         undoing="Releasing the second hold on your card",
         to_undo="Release the second hold on your card",
         stuck="The second hold on your card could not be released",
+        kept="Second hold on the card not released",
     ),
     "orders.mark_resumed": Words(
         done="Order goes on",
@@ -90,6 +96,7 @@ WORDS: dict[str, Words] = {
         undoing="Paying your money back",
         to_undo="Pay your money back",
         stuck="Your money could not be paid back automatically",
+        kept="Payment not refunded",
     ),
     "shipping.create_label": Words(
         done="Shipping label made",
@@ -159,5 +166,7 @@ def in_words(*, name: str, direction: str, state: str) -> str:
     words = words_of(name)
     if state == "waiting" and name in WAITED_FOR:
         return words.under_way
+    if direction == "undo" and state == "skipped" and words.kept:
+        return words.kept
     said = (words.undone or words.done) if direction == "undo" else words.done
     return said if state == "done" else f"{said}: {_AHEAD.get(state, state)}"

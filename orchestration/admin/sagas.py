@@ -23,6 +23,7 @@ from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.saga_page import history_of, incidents_of, steps_of
 from orchestration.admin.theme import label
 from orchestration.models import Incident, Saga
+from orchestration.standing import left_standing
 from orchestration.terminal.words import span
 
 
@@ -69,6 +70,9 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
         parts = []
         if saga.open_incidents:
             parts.append(f"{saga.open_incidents} open incident{'s' * (saga.open_incidents > 1)}")
+        stays = [each.step for each in saga.left_standing if each.stays]
+        if stays:
+            parts.append(f"{', '.join(stays)} stays by decision")
         if saga.rescues:
             parts.append(f"sent again {saga.rescues} times" if saga.rescues > 1 else "sent again once")
         return ", ".join(parts) or "-"
@@ -77,8 +81,10 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
         changelist: Any = super().get_changelist_instance(request)
         unresolved = Incident.objects.filter(saga__in=changelist.result_list, resolved_at=None)
         counted = Counter(unresolved.values_list("saga_id", flat=True))
+        decided = left_standing([saga.pk for saga in changelist.result_list])
         for saga in changelist.result_list:
             saga.open_incidents = counted[saga.pk]
+            saga.left_standing = decided.get(saga.pk, [])
         return changelist
 
     def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -116,6 +122,7 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
             "age": span(timezone.now() - row.created_at),
             "took": span(row.ended_at - row.created_at) if row.ended_at is not None else "",
             "failure": failure,
+            "left_standing": left_standing([row.pk]).get(row.pk, []),
             "failure_data": shown(failure.get("data")),
             "input": shown(row.input),
             "incidents": incidents_of(row),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from orchestration.core.standing import Kept
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -40,3 +42,5 @@ class StepContext:
     product_line: str
     failure: Failure | None
     """Set while the saga is being undone."""
+    kept: tuple[Kept, ...] = ()
+    """Effects that stay although the saga is undone, because a person left their undo out. Empty while it goes forward."""

@@ -28,11 +28,11 @@ class SagaState(StrEnum):
     COMPLETED = "completed"
     """Ended as intended."""
     COMPENSATED = "compensated"
-    """Failed, and everything is undone."""
+    """Failed, and everything is undone, or left standing by a decision."""
     FAILED = "failed"
     """Failed with nothing to undo."""
     CANCELLED = "cancelled"
-    """Asked to stop, and everything is undone."""
+    """Asked to stop, and everything is undone, or left standing by a decision."""
     UNDO_FAILED = "undo_failed"
     """An undo failed for good: an incident is open and a person must decide."""
 

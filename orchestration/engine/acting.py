@@ -46,7 +46,7 @@ class Acting:
     ) -> None:
         self.participant, self.message, self.claim, self.definition = participant, message, claim, definition
         self.delivery = delivery
-        self.context = context_for(message, delivery.saga, claim)
+        self.context = context_for(message, delivery.saga, claim, delivery.rows, delivery.results)
         self.command: Message | None = None
 
     def is_its_turn(self) -> bool:

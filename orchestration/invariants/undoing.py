@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from orchestration.invariants.asking import ask, count, facts, pairs
+from orchestration.models import Saga
+from orchestration.standing import left_standing
 from orchestration.verification import Finding, invariant
 
 
@@ -27,7 +29,18 @@ def everything_is_undone() -> Finding:
     return Finding(
         count("orchestration_saga s WHERE $is_undone"),
         [f"{saga}: {name} is done, its undo is {state}" for saga, name, state in wrong],
+        _left_standing(),
     )
+
+
+def _left_standing() -> list[str]:
+    decided = left_standing()
+    called = {saga.id: saga for saga in Saga.objects.filter(id__in=decided)}
+    return [
+        f"{called[saga_id].definition} {called[saga_id].reference or called[saga_id].business_key}: {each}"
+        for saga_id, its in decided.items()
+        for each in its
+    ]
 
 
 @invariant("orchestration: nothing is undone that was not done")

@@ -20,8 +20,12 @@ SHOWN = 10
 
 def report(results: Sequence[CheckResult]) -> dict[str, Any]:
     """All results as one JSON object."""
-    checks = [{"name": r.name, "checked": r.checked, "violations": r.violations} for r in results]
-    return {"ok": all(result.ok for result in results), "checks": checks}
+    checks = [
+        {"name": r.name, "checked": r.checked, "violations": r.violations, "kept_by_decision": r.kept}
+        for r in results
+    ]
+    kept = [sentence for result in results for sentence in result.kept]
+    return {"ok": all(result.ok for result in results), "kept_by_decision": kept, "checks": checks}
 
 
 def report_page(results: Sequence[CheckResult]) -> Iterator[RenderableType]:
@@ -42,10 +46,10 @@ def report_page(results: Sequence[CheckResult]) -> Iterator[RenderableType]:
     for result in results:
         if not result.ok:
             yield Text(result.name, style="bold red")
-            lines = [harmless(violation) for violation in result.violations[:SHOWN]]
-            if len(result.violations) > SHOWN:
-                lines.append(f"and {len(result.violations) - SHOWN} more")
-            yield Padding(Text("\n".join(lines)), (0, 0, 1, 2))
+            yield _sentences(result.violations)
+    if kept := [sentence for result in results for sentence in result.kept]:
+        yield Text("Kept by decision", style="bold yellow")
+        yield _sentences(kept)
     wrong = sum(not result.ok for result in results)
     verdict = (
         f"{wrong} of {len(results)} checks found something out of place."
@@ -53,3 +57,10 @@ def report_page(results: Sequence[CheckResult]) -> Iterator[RenderableType]:
         else f"All {len(results)} checks: everything is in place."
     )
     yield Text(verdict, style="bold red" if wrong else "bold green")
+
+
+def _sentences(sentences: Sequence[str]) -> RenderableType:
+    lines = [harmless(sentence) for sentence in sentences[:SHOWN]]
+    if len(sentences) > SHOWN:
+        lines.append(f"and {len(sentences) - SHOWN} more")
+    return Padding(Text("\n".join(lines)), (0, 0, 1, 2))

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Q
 
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
+from orchestration.standing import LeftStanding, left_standing
 from orchestration.terminal.counting import rescues_in
 
 
@@ -34,15 +35,23 @@ def summary(saga: Saga) -> dict[str, Any]:
 
 
 def listing(*, state: str | None, definition: str | None, limit: int) -> dict[str, Any]:
-    """The newest sagas and how many there are in all. Two queries."""
+    """The newest sagas and how many there are in all. Three queries, and two more where something was left standing."""
     found = Saga.objects.all()
     if state:
         found = found.filter(state=state)
     if definition:
         found = found.filter(definition=definition)
     unresolved = Count("incidents", filter=Q(incidents__resolved_at=None))
-    newest = found.annotate(open_incidents=unresolved).order_by("-created_at")[:limit]
-    sagas = [{**summary(saga), "open_incidents": saga.open_incidents} for saga in newest]
+    newest = list(found.annotate(open_incidents=unresolved).order_by("-created_at")[:limit])
+    decided = left_standing([saga.id for saga in newest])
+    sagas = [
+        {
+            **summary(saga),
+            "open_incidents": saga.open_incidents,
+            "left_standing": [_left(each) for each in decided.get(saga.id, ())],
+        }
+        for saga in newest
+    ]
     return {"total": found.count(), "sagas": sagas}
 
 
@@ -52,6 +61,7 @@ def everything(saga: Saga) -> dict[str, Any]:
     return {
         **summary(saga),
         "rescued": rescues_in(Counter(entry.kind for entry in history)),
+        "left_standing": [_left(each) for each in left_standing([saga.id]).get(saga.id, ())],
         "deadline": _iso(saga.deadline),
         "wake_at": _iso(saga.wake_at),
         "epoch": saga.epoch,
@@ -61,6 +71,16 @@ def everything(saga: Saga) -> dict[str, Any]:
         "steps": [_step(row) for row in SagaStep.objects.filter(saga=saga).order_by("id")],
         "history": [_entry(row) for row in history],
         "incidents": [_incident(row) for row in Incident.objects.filter(saga=saga).order_by("opened_at")],
+    }
+
+
+def _left(decision: LeftStanding) -> dict[str, Any]:
+    return {
+        "step": decision.step,
+        "stays": decision.stays,
+        "by": decision.by,
+        "reason": decision.reason,
+        "at": _iso(decision.at),
     }
 
 

@@ -42,12 +42,19 @@ def list_page(listing: dict[str, Any]) -> RenderableType:
         table.add_row(
             Text(harmless(saga["reference"] or saga["business_key"])),
             Text(f"{saga['definition']}@{saga['version']}"),
-            state_text(saga["state"], paused=saga["paused"]),
+            _standing(saga),
             Text(saga["milestone"]),
             Text(span(datetime.now(UTC) - datetime.fromisoformat(saga["created_at"]))),
             Text(str(saga["open_incidents"] or ""), style="bold red"),
         )
     return table
+
+
+def _standing(saga: dict[str, Any]) -> Text:
+    """The state, and whether a person has decided that something stays as it is."""
+    text = state_text(saga["state"], paused=saga["paused"])
+    stays = [each["step"] for each in saga["left_standing"] if each["stays"]]
+    return text.append(f", {', '.join(stays)} stays", style="yellow") if stays else text
 
 
 def saga_page(facts: dict[str, Any]) -> Iterator[RenderableType]:
@@ -69,6 +76,10 @@ def _head(facts: dict[str, Any]) -> RenderableType:
     rows = {
         "milestone": facts["milestone"],
         "failure": _failure(facts["failure"]),
+        "left by decision": "; ".join(
+            f"{each['step']} {'stays' if each['stays'] else 'was left out'}, by {each['by']}: {each['reason']}"
+            for each in facts["left_standing"]
+        ),
         "business key": facts["business_key"],
         "id": facts["id"],
         "began": moment(began),

@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import StringConstraints
 
+from orchestration.core.standing import kept_steps
 from orders.models import Order
 from orders.services.reading import OrderInFull
 from orders.services.requests import Plain
@@ -49,11 +50,20 @@ class TimelineEntry(Schema):
     at: datetime | None = None
 
 
+class LeftStandingOut(Schema):
+    """The effect of one step, which stays by decision."""
+
+    text: str
+    step: str
+
+
 class SagaOut(Schema):
     """How far the order has got behind the scenes."""
 
     state: str
     milestone: str | None
+    left_standing: list[LeftStandingOut]
+    """What a person has decided to leave as it is, although the order was cancelled; usually empty."""
     timeline: list[TimelineEntry]
 
 
@@ -149,8 +159,23 @@ def order_out(full: OrderInFull) -> OrderOut:
             )
             for line in full.lines
         ],
-        saga=SagaOut(state=saga.state, milestone=saga.milestone or None, timeline=timeline) if saga else None,
+        saga=SagaOut(
+            state=saga.state,
+            milestone=saga.milestone or None,
+            left_standing=_left_standing(full),
+            timeline=timeline,
+        )
+        if saga
+        else None,
     )
+
+
+def _left_standing(full: OrderInFull) -> list[LeftStandingOut]:
+    states = {(step.name, step.direction): step.state for step in full.steps}
+    return [
+        LeftStandingOut(step=step, text=in_words(name=step, direction="undo", state="skipped"))
+        for step in kept_steps(states)
+    ]
 
 
 def _summary(order: Order) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from orchestration import Failure
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Nothing, Step
 from orchestration.core.plan import pivot_has_begun
-from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.standing import Effect, effect_of
+from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.core.views import SagaView, StepView
 
 
@@ -37,7 +38,7 @@ class StepFacts:
     @property
     def is_finished(self) -> bool:
         """Whether what follows it may start."""
-        return self.state in (StepState.DONE, StepState.NOT_NEEDED)
+        return self.state in FINISHED
 
     @property
     def is_given_up(self) -> bool:
@@ -83,6 +84,10 @@ class SagaFacts:
     def going(self, direction: Direction) -> Iterator[StepFacts]:
         """The rows of one direction."""
         return (row for row in self.steps if row.direction is direction)
+
+    def effect(self, name: str) -> Effect:
+        """What has become of what a step did."""
+        return effect_of({(row.name, row.direction.value): row.state.value for row in self.steps}, name)
 
     def needs_undo(self, step: Step) -> bool:
         """Whether a step has had an effect that has to be taken back."""

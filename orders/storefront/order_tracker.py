@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from orchestration.core.standing import Effect
 from orchestration.core.states import Direction, SagaState, StepState
 from orders import contracts as orders
 from orders.status import OrderStatus
@@ -42,6 +43,8 @@ _STOPS = (
     ("Packed", shipping.create_label.task),
     ("Shipped", orders.mark_shipped.task),
 )
+_HOLDS = (payments.authorize.task, payments.renew_authorization.task)
+"""Steps after which an amount is held on the card."""
 
 
 def track(saga: SagaFacts | None, *, status: OrderStatus, placed_at: datetime) -> tuple[Milestone, ...]:
@@ -96,11 +99,17 @@ def money_in_words(saga: SagaFacts | None) -> str:
     """Where the customer's money is; empty while nothing has happened to it."""
     if saga is None:
         return ""
-    took, gave_back = _took(saga), saga.is_done(payments.capture.task, Direction.UNDO)
+    taken = saga.effect(payments.capture.task)
+    took, gave_back = taken is not Effect.NONE, taken is Effect.UNDONE
     if not saga.is_turned:
         if took:
             return "Your payment was taken."
         return "The amount is held on your card, and not taken yet." if _holds(saga) else ""
+    if taken is Effect.KEPT:
+        return (
+            "Your payment was taken, and it is not paid back automatically: "
+            "our customer service has decided so by hand."
+        )
     if saga.state is SagaState.UNDO_FAILED and not gave_back and (took or _holds(saga)):
         return "What became of your money is being looked at by a person; you will get it back."
     if took:
@@ -113,13 +122,11 @@ def money_in_words(saga: SagaFacts | None) -> str:
         return "We are asking the bank whether the payment went through. If it did, you get it back."
     if _holds(saga):
         return "The hold on your card is being released. No money was taken."
+    if Effect.KEPT in (saga.effect(step) for step in _HOLDS):
+        return "No money was taken. The hold on your card stays until it runs out by itself."
     held_before = saga.is_done(payments.authorize.task)
     released = "The hold on your card is released. " if held_before else ""
     return f"{released}No money was taken."
-
-
-def _took(saga: SagaFacts) -> bool:
-    return saga.is_done(payments.capture.task)
 
 
 def _may_have_taken(saga: SagaFacts) -> bool:
@@ -128,9 +135,5 @@ def _may_have_taken(saga: SagaFacts) -> bool:
 
 
 def _holds(saga: SagaFacts) -> bool:
-    """Whether an amount is held on the card."""
-    for step in (payments.authorize.task, payments.renew_authorization.task):
-        undo = saga.row(step, Direction.UNDO)
-        if saga.is_done(step) and (undo is None or not undo.is_finished):
-            return True
-    return False
+    """Whether an amount is held on the card, and that is not yet decided about."""
+    return any(saga.effect(step) in (Effect.STANDS, Effect.STUCK) for step in _HOLDS)

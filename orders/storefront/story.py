@@ -18,7 +18,7 @@ from orchestration.core.states import Direction, SagaState, StepState
 from orders.cancel_reasons import reason_for
 from orders.storefront import story_notes as notes
 from orders.storefront.order_facts import SagaFacts, StepFacts
-from orders.timeline import FOUND, words_of
+from orders.timeline import FOUND, in_words, words_of
 
 
 class EntryState(StrEnum):
@@ -82,6 +82,8 @@ class _Teller:
         for row in sorted(self.saga.steps, key=lambda row: row.seq or 1_000_000):
             if row.state is StepState.DONE:
                 yield self._happened(row)
+            elif row.state is StepState.SKIPPED:
+                yield self._left(row)
             elif row.is_given_up:
                 yield self._given_up(row)
         if (turned := self._turned()) is not None:
@@ -127,6 +129,11 @@ class _Teller:
                 state=EntryState.UNDONE, words="Taken off the waiting list", at=row.ended_at, note=note
             )
         return Entry(state=EntryState.UNDONE, words=words.undone or words.done, at=row.ended_at, note=note)
+
+    def _left(self, row: StepFacts) -> Entry:
+        """A person has decided that it is not done."""
+        said = in_words(name=row.name, direction=row.direction.value, state=row.state.value)
+        return Entry(state=EntryState.PAST, words=said, at=row.ended_at, note=notes.BY_HAND)
 
     def _given_up(self, row: StepFacts) -> Entry:
         words = words_of(row.name)

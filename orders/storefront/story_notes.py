@@ -12,6 +12,7 @@ SLOW_AFTER = timedelta(seconds=5)
 
 PAUSED = "We have stopped your order for a moment. Nothing is lost, and it goes on as soon as we have looked at it."
 PERSON = "It goes on as soon as this is settled. You need not do anything."
+BY_HAND = "Our customer service has decided so by hand."
 STUCK = "This could not be done automatically."
 FINISHED_FIRST = "Brought to its end first, so that nothing is left half done."
 

@@ -160,7 +160,7 @@ def test_money_kept_for_a_cancelled_order(world: dict[str, Order]) -> None:
         state="captured", captured_minor=7, capture_id="cap_9"
     )
     assert broken(across.cancelled_orders_are_undone) == [
-        "order CANCELLED: cancelled, 7 USD (minor units) kept"
+        "order CANCELLED: cancelled, 0.07 USD kept"
     ]
 
 
