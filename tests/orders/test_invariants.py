@@ -159,9 +159,7 @@ def test_money_kept_for_a_cancelled_order(world: dict[str, Order]) -> None:
     Payment.objects.filter(order_id=world["cancelled"].id).update(
         state="captured", captured_minor=7, capture_id="cap_9"
     )
-    assert broken(across.cancelled_orders_are_undone) == [
-        "order CANCELLED: cancelled, 0.07 USD kept"
-    ]
+    assert broken(across.cancelled_orders_are_undone) == ["order CANCELLED: cancelled, 0.07 USD kept"]
 
 
 def test_stock_and_a_parcel_for_a_cancelled_order(world: dict[str, Order]) -> None:
