@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group, User
 
+from orchestration.admin.lookups import OwnLookups
+
 if TYPE_CHECKING:
     # The theme has no types of its own; its classes are Django's with another face.
     forms: Any
@@ -24,7 +26,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(Users):
+class UserAdmin(OwnLookups, Users):
     """Who may sign in."""
 
     form = forms.UserChangeForm
@@ -34,5 +36,5 @@ class UserAdmin(Users):
 
 
 @admin.register(Group)
-class GroupAdmin(Groups):
+class GroupAdmin(OwnLookups, Groups):
     """Permissions for several users at once."""

@@ -21,6 +21,11 @@ GIVEN_ONCE = frozenset(
 """Headers of one value. Two of them would be joined to a third value that nobody sent."""
 
 
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+"""Python knows a hundred more, among them `idna` and `rot13`, which fail on what is no such text."""
+LONGEST_CONTENT_TYPE = 300
+
+
 def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
     """Return the environ of a request whose body has not been read."""
     client, server = scope.get("client") or ("", ""), scope.get("server") or ("", "")
@@ -51,6 +56,26 @@ def put_body(environ: dict[str, Any], body: bytes) -> None:
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
+
+
+def refuse_content_type(environ: dict[str, Any]) -> None:
+    """Take a Content-Type that Django cannot read from the environ, to be answered 400.
+
+    Django reads it, and the query in its character set, while it makes its request: what fails there is an error of the server.
+    """
+    text = str(environ.get("CONTENT_TYPE") or "")
+    parameters = [part.partition("=") for part in text.split(";")[1:]]
+    charsets = {
+        value.strip().strip('"').lower() for name, _, value in parameters if name.strip().lower() == "charset"
+    }
+    # `name*=x''y` names a character set of its own.
+    if "*" in text or not text.isascii() or len(text) > LONGEST_CONTENT_TYPE or not charsets <= CHARSETS:
+        environ["CONTENT_TYPE"] = ""
+        environ[REFUSED_BEFORE_READING] = (
+            400,
+            "bad-content-type",
+            "The Content-Type of the request cannot be used; its character set is UTF-8.",
+        )
 
 
 def _take_headers(environ: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
+from orchestration.admin.lookups import OwnLookups
 from orchestration.admin.paging import EstimatingPaginator
 from orchestration.admin.theme import Page, Rows
 
@@ -47,7 +48,7 @@ class ReadOnlyRows(ReadOnly, Rows):
     show_change_link = False
 
 
-class ReadOnlyPage(ReadOnly, Page):
+class ReadOnlyPage(OwnLookups, ReadOnly, Page):
     """A list and a page for each row; both stay quick with many rows: counts are estimated and nothing is counted twice.
 
     Set `instead` to what a person should use who came here to change something; commands stand between backticks.

@@ -83,8 +83,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, uuid.UUID]:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         placed_at, order_id = text.split(" ")
         moment = datetime.fromisoformat(placed_at)
-        if moment.tzinfo is None:
-            raise ValueError("no time zone")
+        if moment.tzinfo is None or not 1970 <= moment.year < 9999:
+            raise ValueError("not a moment at which an order was placed")
         return moment, uuid.UUID(order_id)
     except (ValueError, binascii.Error):
         message = "must be the next_cursor of an earlier page; leave it out for the first page"
