@@ -6,12 +6,12 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from orchestration.services import publish_event
+from orchestration.services import close_contradictions, publish_event, report_contradiction
 from shipping.contracts import DISPATCHED, DispatchedEvent
 from shipping.locks import lock_shipment
-from shipping.models import ShipmentState
+from shipping.models import Shipment, ShipmentState
 from shipping.reservations import hand_out
 
 
@@ -23,17 +23,37 @@ class Outcome(Enum):
     """It was told before; nothing changed."""
     NO_SUCH_LABEL = "no_such_label"
     """Not recorded yet, perhaps: the carrier has to tell it again."""
+    ID_OF_ANOTHER = "id_of_another"
+    """The event's id has told of another parcel; nothing changed, and an incident is open."""
 
 
 def record_dispatch(*, event_id: str, label_id: str, order_id: UUID, at: datetime) -> Outcome:
     """Record that the carrier has taken a parcel along.
 
     Opens one transaction; locks the shipment, its stock and its reservation. Idempotent by label, whatever the event's
-    id, and whoever tells it at the same time.
+    id, and whoever tells it at the same time. An id that two parcels claim is the first one's.
 
     Raises:
         Reservation.DoesNotExist: the order holds no stock, so nothing of ours can have left.
     """
+    try:
+        return _recorded(event_id, label_id, order_id, at)
+    except IntegrityError:
+        # Told of both parcels at the same moment, and the other one has committed.
+        if not Shipment.objects.filter(dispatch_event_id=event_id).exclude(label_id=label_id).exists():
+            raise
+    report_odd_news(order_id, "the carrier's id of this event has told of another parcel already")
+    return Outcome.ID_OF_ANOTHER
+
+
+def report_odd_news(order_id: UUID, why: str) -> None:
+    """Open an incident for news that was signed and cannot be true. Opens a transaction; idempotent by order."""
+    report_contradiction(
+        key=str(order_id), event=DISPATCHED, message=f"News of the parcel was refused: {why}."
+    )
+
+
+def _recorded(event_id: str, label_id: str, order_id: UUID, at: datetime) -> Outcome:
     with transaction.atomic():
         shipment = lock_shipment(label_id=label_id)
         if shipment is None or shipment.order_id != order_id:
@@ -52,4 +72,5 @@ def record_dispatch(*, event_id: str, label_id: str, order_id: UUID, at: datetim
             data=DispatchedEvent(label_id=label_id, dispatched_at=at).model_dump(mode="json"),
             event_id=event_id,
         )
+        close_contradictions(key=str(order_id), event=DISPATCHED)
     return Outcome.RECORDED

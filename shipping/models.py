@@ -173,6 +173,12 @@ class Shipment(models.Model):
                     dispatch_event_id__isnull=False,
                 ),
             ),
+            # The driver cannot read back the first and last years that PostgreSQL can store.
+            models.CheckConstraint(
+                name="shipment_dispatched_at_readable",
+                condition=Q(dispatched_at=None)
+                | Q(dispatched_at__gte="2000-01-01T00:00Z", dispatched_at__lt="9999-01-01T00:00Z"),
+            ),
         ]
 
     def __str__(self) -> str:

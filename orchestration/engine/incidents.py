@@ -14,6 +14,7 @@ RUNBOOKS = {
     "step_struggles": "{step} fails again and again and is still being retried. Mend the cause it names; nothing else is needed.",
     "event_timeout": "The event {step} has not come in time. Ask the service that should send it; when it comes the saga goes on by itself.",
     "event_set_aside": "Our own worker could not take in the event that {step} waits for. Mend the cause it names (often a worker of another version, or MAX_MESSAGE_BYTES), then have the event sent again: saga resend MESSAGE, with the number of the outbox message.",
+    "contradicting_news": "News for {step} was refused, signed though it was: the message says why. Ask who sends it to correct it and send it again; when it comes the saga goes on and this closes by itself.",
     "unknown_definition": "This code does not know the saga's definition or version. Deploy the code that does; the saga has kept its place.",
     "late_effect": "{step} took effect after the saga had ended. The engine undoes it, and this closes by itself. Where it cannot, undo it at the provider and record that: saga settle REF {step} --undo --done.",
     "cannot_settle": "Nobody can say whether {step} took effect; the message says why. Look at the provider, then record it: saga settle REF {step} --done or --absent.",
