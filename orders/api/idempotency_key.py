@@ -10,11 +10,15 @@ from orders.models.idempotency import LONGEST_KEY
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
-def read_key(header: str | None) -> str:
+LONG_ENOUGH = 32
+"""A UUID without its hyphens. Nobody says who sent it, so a key must be one that nobody else makes."""
+
+
+def read_key(header: str | None, *, is_anonymous: bool) -> str:
     """The key, without quotes.
 
     Raises:
-        Refusal: 400, when it is missing, empty, too long or not printable ASCII.
+        Refusal: 400, when it is missing, empty, too long or not printable ASCII, or of an anonymous caller and too short.
     """
     if header is None or not header.strip():
         raise Refusal(
@@ -29,12 +33,19 @@ def read_key(header: str | None) -> str:
         if quoted is None:
             raise _invalid("its quotes do not match")
         key = re.sub(r"\\(.)", r"\1", quoted.group(1))
+    elif "," in key:
+        # Two headers, joined to one on their way.
+        raise _invalid("send one; quote it where it has a comma")
     if not key:
         raise _invalid("it is empty")
     if len(key) > LONGEST_KEY:
         raise _invalid(f"it has {len(key)} characters and may have {LONGEST_KEY}")
     if not (key.isascii() and key.isprintable()):
         raise _invalid("it may hold printable ASCII characters only")
+    if is_anonymous and len(key) < LONG_ENOUGH:
+        raise _invalid(
+            f"without an API token it needs {LONG_ENOUGH} characters, because it alone tells your order from another's; make a UUID"
+        )
     return key
 
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
 from orders.api.problems import Refusal
+from orders.models.order import ANONYMOUS
 from orders.strict_json import LARGEST_BODY
 from orders.throttling import SAFE_METHODS, address_of, admit
 
@@ -24,7 +25,7 @@ class Principal:
     """A caller."""
 
     name: str
-    """`token:<name>` or `anonymous:<address>`; idempotency keys are kept apart by it."""
+    """`token:<name>` or `anonymous`; idempotency keys and references are kept apart by it."""
     has_token: bool
 
 
@@ -37,14 +38,16 @@ def principal_of(request: HttpRequest) -> Principal:
     Raises:
         Refusal: 401, for an unknown token, or for none where one is needed.
     """
-    sent = request.headers.get("Authorization", "")
-    if sent:
+    sent = request.headers.get("Authorization")
+    if sent is not None:
+        # Also where it is empty or no ASCII: who sends one means to be known, and is not served as nobody.
         return _holder_of(sent)
     if not getattr(settings, "ORDERLY_API_ANONYMOUS", True):
         raise Refusal(
             401, "token-missing", "Send an API token: 'Authorization: Bearer <token>'.", headers=_CHALLENGE
         )
-    return Principal(name=f"anonymous:{request.META.get('REMOTE_ADDR') or 'unknown'}"[:200], has_token=False)
+    # Not by address: a telephone that changes its network would place its order twice.
+    return Principal(name=ANONYMOUS, has_token=False)
 
 
 def require_token(principal: Principal) -> None:

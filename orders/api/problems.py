@@ -85,11 +85,10 @@ def problem_response(
 
 def _invalid(problems: Sequence[Problem]) -> HttpResponse:
     detail = "; ".join(str(problem) for problem in problems[:5])
-    more = len(problems) - 5
     return problem_response(
         status=400,
         code="invalid-request",
-        detail=f"{detail}; and {more} more" if more > 0 else detail,
+        detail=f"{detail}; errors has the rest" if len(problems) > 5 else detail,
         errors=problems,
     )
 

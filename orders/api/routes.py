@@ -75,12 +75,12 @@ def post_order(
     """Store an order and begin to fulfil it. Answers 201, or 200 when `reference` was placed before with this content.
 
     `Idempotency-Key` is required: 1 to 255 printable ASCII characters, quoted or bare, kept apart by caller and never
-    expiring. The same key with the same content gives the stored answer again (`Idempotent-Replayed: true`), with
+    expiring; without a token 32 or more, such as a UUID. The same key with the same content gives the stored answer again (`Idempotent-Replayed: true`), with
     other content 422, and 409 while the first request is being carried out. Refused requests are not stored, so a
     corrected one may use the same key. Prices sent along are ignored: the catalog decides.
     """
-    key = read_key(idempotency_key)
     principal = _caller(request)
+    key = read_key(idempotency_key, is_anonymous=not principal.has_token)
 
     def act() -> Answer:
         placed = place_order(request=payload, principal=principal.name)

@@ -18,12 +18,15 @@ from orders.status import IN_WORDS, OrderStatus
 MOST_PER_LINE = 10_000
 """Of one product on one line."""
 
+ANONYMOUS = "anonymous"
+"""The principal of API callers without a token. They are many, so their references say nothing; their idempotency keys do."""
+
 
 class Order(models.Model):
     """What a customer asked for, at the price our catalog had."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    reference = models.CharField(max_length=64, unique=True)
+    reference = models.CharField(max_length=64, db_index=True)
     """The client's own number, or one of ours such as `OR-7K3M9Q2X`."""
     email = models.EmailField(max_length=254)
     customer_name = models.CharField(max_length=200)
@@ -59,6 +62,12 @@ class Order(models.Model):
             ),
             models.CheckConstraint(name="order_total_positive", condition=Q(total_minor__gt=0)),
             models.CheckConstraint(name="order_currency_is_iso", condition=Q(currency__regex=r"^[A-Z]{3}$")),
+            # Of each caller, so that nobody can take another's numbers.
+            models.UniqueConstraint(
+                fields=["placed_by", "reference"],
+                condition=~Q(placed_by=ANONYMOUS),
+                name="order_reference_unique",
+            ),
             models.CheckConstraint(name="order_reference_not_empty", condition=~Q(reference="")),
             models.CheckConstraint(
                 name="order_cancelled_has_reason",

@@ -15,6 +15,7 @@ from orchestration.services import start_saga
 from orders import contracts
 from orders.errors import InvalidOrder, Problem, ReferenceTaken
 from orders.models import Order, OrderLine, Product
+from orders.models.order import ANONYMOUS
 from orders.sagas import fulfil_order
 from orders.services.requests import PlaceOrder
 
@@ -35,19 +36,19 @@ class PlacedOrder:
 def place_order(*, request: PlaceOrder, principal: str) -> PlacedOrder:
     """Store an order and start its saga.
 
-    Guarantees: opens a transaction or joins the caller's; idempotent by `request.reference` and its content; takes
-    no locks beyond its own new rows; needs no broker.
+    Guarantees: opens a transaction or joins the caller's; idempotent by `principal`, `request.reference` and its content,
+    but for anonymous callers, whose references may be alike; takes no locks beyond its own new rows; needs no broker.
 
     Raises:
         InvalidOrder: an unknown product, nothing to pay, or prices in more than one currency or another than asked.
         ReferenceTaken: the reference belongs to an order with other content.
     """
-    if request.reference is not None and (known := _placed_before(request)) is not None:
+    if request.reference is not None and (known := _placed_before(request, principal)) is not None:
         return known
     order, lines = _priced(request, principal)
     if not _stored(order, chosen_by_us=request.reference is None):
         # Somebody else placed the same reference between our look and our insert, and has committed.
-        known = _placed_before(request)
+        known = _placed_before(request, principal)
         if known is None:
             raise ReferenceTaken(order.reference)
         return known
@@ -58,8 +59,10 @@ def place_order(*, request: PlaceOrder, principal: str) -> PlacedOrder:
     return PlacedOrder(order=order, existing=False)
 
 
-def _placed_before(request: PlaceOrder) -> PlacedOrder | None:
-    order = Order.objects.filter(reference=request.reference).first()
+def _placed_before(request: PlaceOrder, principal: str) -> PlacedOrder | None:
+    if principal == ANONYMOUS:
+        return None
+    order = Order.objects.filter(placed_by=principal, reference=request.reference).first()
     if order is None:
         return None
     if order.content_hash != request.content_hash():
@@ -74,7 +77,7 @@ def _stored(order: Order, *, chosen_by_us: bool) -> bool:
             with transaction.atomic():
                 order.save(force_insert=True)
         except IntegrityError:
-            if not Order.objects.filter(reference=order.reference).exists():
+            if not Order.objects.filter(placed_by=order.placed_by, reference=order.reference).exists():
                 raise
             if not chosen_by_us:
                 return False

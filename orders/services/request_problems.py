@@ -70,8 +70,14 @@ def problem_of(*, kind: str, location: Sequence[str | int]) -> Problem:
     return Problem(path_of(location), expected)
 
 
+MOST_FINDINGS = 20
+"""Who makes more mistakes at once has one cause for them; a longer list helps nobody and costs us."""
+
+
 def problems_of(findings: Sequence[tuple[str, Sequence[str | int]]]) -> list[Problem]:
-    """All of pydantic's findings, each a kind and a location, in words."""
+    """The first of pydantic's findings, each a kind and a location, in words; and how many more there are."""
+    more = len(findings) - MOST_FINDINGS
+    findings = findings[:MOST_FINDINGS]
     places = [tuple(location) for _, location in findings]
 
     def is_consequence(kind: str, location: Sequence[str | int]) -> bool:
@@ -79,11 +85,12 @@ def problems_of(findings: Sequence[tuple[str, Sequence[str | int]]]) -> list[Pro
         parent = tuple(location)
         return kind == "too_short" and any(p != parent and p[: len(parent)] == parent for p in places)
 
-    return [
+    found = [
         problem_of(kind=kind, location=location)
         for kind, location in findings
         if not is_consequence(kind, location)
     ]
+    return [*found, Problem("", f"and {more} more")] if more > 0 else found
 
 
 def read_order(content: Any) -> PlaceOrder:

@@ -23,6 +23,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from orders.models.order import MOST_PER_LINE
 
@@ -65,6 +66,13 @@ def _none_if_blank(value: Any) -> Any:
 def _without_prices(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: content for name, content in value.items() if name not in PRICE_FIELDS}
+    return value
+
+
+def _not_too_many(value: Any) -> Any:
+    # Counted before any of them is looked at: thousands of wrong ones would make an answer a hundred times as long as the request.
+    if isinstance(value, list | tuple) and len(value) > MOST_LINES:
+        raise PydanticCustomError("too_long", "too many lines")
     return value
 
 
@@ -121,7 +129,7 @@ class PlaceOrder(_Closed):
     """An order to be placed. Prices come from the catalog; a price or total sent with it is ignored."""
 
     reference: Reference | None = None
-    """Your own number for it, unique over all orders; one is made when you send none."""
+    """Your own number for it, unique over your orders where you send a token; one is made when you send none."""
     customer: Customer
     ship_to: Address
     carrier: MaybeShort = None
@@ -132,7 +140,9 @@ class PlaceOrder(_Closed):
     required_by: date | None = None
     placed_at: date | None = None
     """Accepted from older data and not used: our clock decides when an order was placed."""
-    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=MOST_LINES)]
+    lines: Annotated[
+        tuple[Line, ...], BeforeValidator(_not_too_many), Field(min_length=1, max_length=MOST_LINES)
+    ]
 
     _ignore_prices = model_validator(mode="before")(_without_prices)
 

@@ -89,20 +89,24 @@ def test_every_card_ends_its_order_as_the_table_of_cards_says(world: World) -> N
 
 def test_an_order_through_the_api_is_shipped_and_a_late_cancel_refused(world: World) -> None:
     body = order("API-1", "NW-34", 2, card="card_ok")
-    status, placed = call(world, "POST", "/api/orders", body, Idempotency_Key='"api-1"')
+    status, placed = call(world, "POST", "/api/orders", body, Idempotency_Key=f'"{"api-1":->36}"')
     assert status in (201, 202), placed
     path = f"/api/orders/{placed['id']}"
     wait_until(lambda: call(world, "GET", path)[1]["status"] == "shipped", "the order is shipped", 30)
     status, _ = call(world, "POST", f"{path}/cancel", {})
     assert status == 409
     assert call(world, "GET", path)[1]["status"] == "shipped"
-    replayed, answer = call(world, "POST", "/api/orders", body, Idempotency_Key='"api-1"')
+    replayed, answer = call(world, "POST", "/api/orders", body, Idempotency_Key=f'"{"api-1":->36}"')
     assert (replayed, answer["id"]) == (201 if status == 201 else replayed, placed["id"])
 
 
 def test_a_backorder_is_cancelled_by_its_customer_and_everything_is_undone(world: World) -> None:
     status, placed = call(
-        world, "POST", "/api/orders", order("API-2", "NW-03", 5000, card="card_ok"), Idempotency_Key="api-2"
+        world,
+        "POST",
+        "/api/orders",
+        order("API-2", "NW-03", 5000, card="card_ok"),
+        Idempotency_Key="api-2".ljust(36, "-"),
     )
     assert status in (201, 202), placed
     path = f"/api/orders/{placed['id']}"

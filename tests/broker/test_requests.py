@@ -51,7 +51,7 @@ def empty_queues() -> Iterator[None]:
 @pytest.mark.usefixtures("transactional_db", "catalog", "empty_queues")
 def test_no_request_about_an_order_talks_to_the_broker(talkers: list[str], client: Client) -> None:
     def post(address: str, content: Any) -> Any:
-        headers = {"Idempotency-Key": "structural"}
+        headers = {"Idempotency-Key": "structural".ljust(36, "-")}
         return client.post(address, copy.deepcopy(content), content_type="application/json", headers=headers)
 
     placed = post("/api/orders", ORDER)

@@ -73,13 +73,13 @@ Post = Callable[..., Any]
 
 @pytest.fixture
 def post(client: Client) -> Post:
-    """POST an order: `post(content, key="k", raw=b"...", token="...")`."""
+    """POST an order: `post(content, key="k", raw=b"...", token="...")`; as nobody where `token` is empty."""
 
     def send(
-        content: Any = None, *, key: str | None = "key-1", raw: bytes | None = None, token: str | None = None
+        content: Any = None, *, key: str | None = "key-1", raw: bytes | None = None, token: str = TOKEN
     ) -> Any:
         headers = {} if key is None else {"Idempotency-Key": key}
-        if token is not None:
+        if token:
             headers["Authorization"] = f"Bearer {token}"
         body = json.dumps(content).encode() if raw is None else raw
         return client.post("/api/orders", body, content_type="application/json", headers=headers)

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from django.db import close_old_connections, connection, connections, transaction
 from django.test import Client
+from pytest_django import Settings
 
 from orchestration.models import Saga
 from orders.models import IdempotencyKey, Order, OrderLine
 from tests.orders.conftest import TOKEN, Post, nothing_is_stored
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.mark.django_db
@@ -65,6 +68,8 @@ def test_the_quoted_and_the_bare_key_are_one_key(
         ("k" * 10_000, "it has 10000 characters and may have 255"),
         ("clé", "printable ASCII"),
         ("a\tb", "printable ASCII"),
+        ("a,b", "send one"),
+        ('"a", "b"', "its quotes do not match"),
     ],
 )
 def test_a_missing_or_unusable_key_is_refused(
@@ -95,10 +100,13 @@ def test_another_request_under_the_same_key_is_refused(
 
 
 @pytest.mark.django_db
-def test_keys_of_different_callers_do_not_meet(catalog: None, post: Post, order_json: dict[str, Any]) -> None:
+def test_neither_keys_nor_references_of_different_callers_meet(
+    catalog: None, post: Post, order_json: dict[str, Any], settings: Settings
+) -> None:
+    settings.ORDERLY_API_TOKENS = {"operator": TOKEN, "other": "another-token-for-tests"}
     mine = post(order_json)
-    order_json["reference"] = "NW-2"
-    theirs = post(order_json, token=TOKEN)
+    order_json["card"] = "card_other"
+    theirs = post(order_json, token="another-token-for-tests")
     assert theirs.status_code == 201
     assert theirs.json()["id"] != mine.json()["id"]
     assert Order.objects.count() == 2
@@ -167,7 +175,7 @@ def test_a_request_under_way_makes_the_second_one_a_conflict(
     catalog: None, post: Post, order_json: dict[str, Any]
 ) -> None:
     holding, may_end = threading.Event(), threading.Event()
-    digest = hashlib.sha256(json.dumps(["anonymous:127.0.0.1", "key-1"]).encode()).digest()
+    digest = hashlib.sha256(json.dumps(["token:operator", "key-1"]).encode()).digest()
 
     def hold_the_key() -> None:
         try:
@@ -202,7 +210,10 @@ def test_twenty_at_once_with_one_key_make_one_order(catalog: None, order_json: d
         try:
             start.wait(10)
             response = Client().post(
-                "/api/orders", body, content_type="application/json", headers={"Idempotency-Key": "one"}
+                "/api/orders",
+                body,
+                content_type="application/json",
+                headers=BEARER | {"Idempotency-Key": "one"},
             )
             return response.status_code, response.content, "Idempotent-Replayed" in response
         finally:
@@ -230,7 +241,10 @@ def test_twenty_at_once_with_one_reference_and_many_keys_make_one_order(
         try:
             start.wait(10)
             response = Client().post(
-                "/api/orders", body, content_type="application/json", headers={"Idempotency-Key": str(number)}
+                "/api/orders",
+                body,
+                content_type="application/json",
+                headers=BEARER | {"Idempotency-Key": str(number)},
             )
             return response.status_code, response.json()["id"]
         finally:
@@ -241,3 +255,41 @@ def test_twenty_at_once_with_one_reference_and_many_keys_make_one_order(
     assert Counter(status for status, _ in answers) == {201: 1, 200: 19}
     assert len({order_id for _, order_id in answers}) == 1
     assert Order.objects.count() == Saga.objects.count() == 1
+
+
+UUID_KEY = "5f0c1de0-6ad2-4f0c-9a53-1c2f3b7a9d10"
+
+
+@pytest.mark.django_db
+def test_an_anonymous_callers_key_alone_decides_from_whatever_address(
+    catalog: None, client: Client, order_json: dict[str, Any]
+) -> None:
+    def send(address: str, **changes: Any) -> Any:
+        return client.post(
+            "/api/orders", {**order_json, **changes}, content_type="application/json", REMOTE_ADDR=address,
+            headers={"Idempotency-Key": UUID_KEY},
+        )  # fmt: skip
+
+    first, again = send("192.0.2.1"), send("198.51.100.1")
+    assert (first.status_code, again.content) == (201, first.content)
+    assert send("192.0.2.1", card="card_other").status_code == 422
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("key", ["1", "order-1", "k" * 31, '"' + "k" * 31 + '"'])
+def test_an_anonymous_callers_key_is_as_long_as_a_uuid(
+    catalog: None, post: Post, order_json: dict[str, Any], key: str
+) -> None:
+    response = post(order_json, key=key, token="")
+    assert (response.status_code, "make a UUID" in response.json()["detail"]) == (400, True)
+    assert nothing_is_stored()
+
+
+@pytest.mark.django_db
+def test_nobody_can_take_anothers_reference(catalog: None, post: Post, order_json: dict[str, Any]) -> None:
+    squatted = [post(order_json, key=f"{number}".ljust(36, "x"), token="") for number in range(2)]
+    order_json["card"] = "card_other"
+    mine = post(order_json)
+    assert [response.status_code for response in (*squatted, mine)] == [201, 201, 201]
+    assert Order.objects.filter(reference="NW-1").count() == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -239,3 +240,37 @@ def _saga_input(order: Order) -> dict[str, Any]:
     found = Saga.objects.get(definition="orders.fulfil", business_key=str(order.id)).input
     assert isinstance(found, dict)
     return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"lines": [{}] * 15_000}, "lines"),
+        ({"lines": [[]] * 101}, "lines"),
+        ({"lines": [{"sku": "NW-11", "quantity": 1}] * 101}, "lines"),
+    ],
+)
+def test_a_list_that_is_too_long_is_one_finding(
+    catalog: None, post: Post, order_json: dict[str, Any], changes: dict[str, Any], field: str
+) -> None:
+    response = post({**order_json, **changes})
+    assert (response.status_code, [error["field"] for error in response.json()["errors"]]) == (400, [field])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lines": [{}] * 100},
+        {"lines": [{f"field {number}": 1 for number in range(900)}]},
+        {f"field {number}": 1 for number in range(3_000)},
+        {"customer": {"x" * 40 + str(number): 1 for number in range(1_000)}},
+    ],
+)
+def test_however_much_is_wrong_twenty_findings_are_told_and_how_many_more_there_are(
+    catalog: None, post: Post, order_json: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    response = post({**order_json, **changes})
+    errors = response.json()["errors"]
+    assert (response.status_code, len(errors)) == (400, 21)
+    assert re.fullmatch(r"and \d+ more", errors[-1]["message"])
+    assert len(response.content) < 8_000

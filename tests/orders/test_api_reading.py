@@ -75,7 +75,7 @@ def test_anonymous_callers_can_be_kept_out(
 ) -> None:
     settings.ORDERLY_API_ANONYMOUS = False
     order_id = uuid.uuid4()
-    assert post(order_json).status_code == 401
+    assert post(order_json, token="").status_code == 401
     assert client.get(f"/api/orders/{order_id}").status_code == 401
     assert client.post(f"/api/orders/{order_id}/cancel").status_code == 401
     assert nothing_is_stored()
@@ -122,8 +122,8 @@ def test_filters(client: Client) -> None:
         ({"cursor": "nonsense"}, "cursor: must be the next_cursor"),
         ({"cursor": "MjAyNg"}, "cursor: must be the next_cursor"),
         ({"cursor": "é"}, "cursor: must be the next_cursor"),
-        ({"email": "a\0b"}, "email: must be an e-mail"),
-        ({"reference": "a\0b"}, "reference: must be"),
+        ({"email": "a\0b"}, "is not text"),
+        ({"reference": "a\0b"}, "is not text"),
     ],
 )
 def test_a_bad_query_is_explained(client: Client, query: dict[str, str], said: str) -> None:

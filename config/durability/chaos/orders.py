@@ -131,7 +131,7 @@ def plan_orders(
                 at=round(at, 2),
                 story=story,
                 reference=f"CH-{name}-{number:05}",
-                key=f"chaos-{name}-{number:05}",
+                key=f"chaos-{name}-{number:05}".ljust(36, "-"),
                 card=card,
                 carrier=carrier,
                 lines=tuple(lines),
