@@ -43,6 +43,7 @@ class EmailMessageAdmin(ParticipantPage):
         ("shown_kind", "shown_state"),
         "subject",
         ("created_at", "sent_at"),
+        "problem",
         "letter",
         "plain_text",
         ("message_id", "file"),

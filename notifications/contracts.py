@@ -10,7 +10,21 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from notifications.addresses import why_not_mailable
 from orchestration import Message, external
+
+__all__ = [
+    "CustomerTold",
+    "MailLine",
+    "OrderNews",
+    "TellOrderBackordered",
+    "TellOrderCancelled",
+    "TellOrderShipped",
+    "order_backordered",
+    "order_cancelled",
+    "order_shipped",
+    "why_not_mailable",
+]
 
 
 class MailLine(Message):
@@ -58,9 +72,12 @@ class TellOrderCancelled(OrderNews):
 
 
 class CustomerTold(Message):
-    """The e-mail has left."""
+    """The e-mail has left; or it was done without, because it cannot be mailed."""
 
     message_id: str
+    mailed: bool = True
+    why_not: str = ""
+    """For people; empty when it has left."""
 
 
 order_shipped = external(

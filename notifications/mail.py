@@ -14,10 +14,15 @@ from uuid import UUID
 from django.core import mail
 from django.utils import timezone
 
+from notifications.addresses import why_not_mailable
 from notifications.backends import DOMAIN, EmlFileBackend
 from notifications.models import EmailMessage, EmailState, Kind
 from notifications.rendering import Words
 from orchestration import OutcomeUnknown, StepRetryable
+
+
+class CannotBeMailed(Exception):
+    """An e-mail that will never leave, whatever is repeated. No error of a step: the order goes on without it."""
 
 
 def message_id_for(key: str) -> str:
@@ -49,11 +54,16 @@ def send_email(message: EmailMessage) -> None:
     """Send it, unless it is recorded as sent. No transaction may be open.
 
     Raises:
+        CannotBeMailed: it did not leave, and never will: its address takes nothing, or the server has said a definite no.
         StepRetryable: it did not leave.
         OutcomeUnknown: it may have left.
     """
     if message.state == EmailState.SENT:
         return
+    if message.state == EmailState.UNMAILABLE:
+        raise CannotBeMailed(message.problem)
+    if why_not := why_not_mailable(message.to):
+        raise CannotBeMailed(f"The address {why_not}.")
     letter = mail.EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,
@@ -63,6 +73,13 @@ def send_email(message: EmailMessage) -> None:
     letter.attach_alternative(message.html, "text/html")
     try:
         letter.send()
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
+        if (code := definite_no(error)) is not None:
+            raise CannotBeMailed(f"The mail server refused it ({code}).") from error
+        raise StepRetryable("The mail server put it off.", code="mail_put_off") from error
+    except (ValueError, LookupError, smtplib.SMTPNotSupportedError) as error:
+        # It could not be written as a message, or the server cannot take such an address: the same the next time.
+        raise CannotBeMailed(f"It cannot be written as an e-mail ({type(error).__name__}).") from error
     except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
         raise OutcomeUnknown("The mail server did not answer.", code="mail_silent") from error
     except (smtplib.SMTPException, OSError) as error:
@@ -71,12 +88,22 @@ def send_email(message: EmailMessage) -> None:
         ) from error
 
 
+def definite_no(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int | None:
+    """The server's code, if it says that this message will never be taken (5xx); None where it may be, later (4xx)."""
+    if isinstance(error, smtplib.SMTPDataError):
+        codes = [error.smtp_code]
+    else:
+        codes = [code for code, _ in error.recipients.values()]
+    return codes[0] if codes and all(500 <= code < 600 for code in codes) else None
+
+
 def find_email(*, order_id: UUID, kind: Kind) -> EmailMessage | None:
-    """The e-mail of an order and kind, if it has certainly left; None when it has not, or when nobody can say."""
+    """The e-mail of an order and kind, if it has certainly left or certainly cannot; None otherwise."""
     message = EmailMessage.objects.filter(order_id=order_id, kind=kind).first()
     if message is None:
         return None
-    return message if message.state == EmailState.SENT or file_of(message) else None
+    known = message.state in (EmailState.SENT, EmailState.UNMAILABLE)
+    return message if known or file_of(message) else None
 
 
 def record_sent(*, message_id: str) -> None:
@@ -88,6 +115,15 @@ def record_sent(*, message_id: str) -> None:
     message.sent_at = timezone.now()
     message.file = file_of(message)
     message.save(update_fields=["state", "sent_at", "file"])
+
+
+def record_unmailable(*, message_id: str, why: str) -> None:
+    """Write that an e-mail was done without. Must be inside a transaction; may be called again."""
+    message = EmailMessage.objects.select_for_update().filter(message_id=message_id).first()
+    # There is none where not even its words could be written.
+    if message is not None and message.state == EmailState.PENDING:
+        message.state, message.problem = EmailState.UNMAILABLE, why[:255]
+        message.save(update_fields=["state", "problem"])
 
 
 def file_of(message: EmailMessage) -> str:

@@ -22,6 +22,8 @@ class EmailState(models.TextChoices):
     """Written; it may or may not have left already."""
     SENT = "sent", "sent"
     """It has left, and that is recorded."""
+    UNMAILABLE = "unmailable", "not mailed"
+    """It cannot be mailed, certainly; `problem` says why, and the order goes on without it."""
 
 
 class EmailMessage(models.Model):
@@ -40,6 +42,8 @@ class EmailMessage(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     file = models.CharField(max_length=255, default="", blank=True)
     """Name of the .eml file in the mail folder; empty when it went out in another way."""
+    problem = models.CharField(max_length=255, default="", db_default="", blank=True)
+    """Why it was not mailed; empty otherwise."""
 
     class Meta:
         ordering = ("-id",)
@@ -49,7 +53,8 @@ class EmailMessage(models.Model):
             models.CheckConstraint(
                 name="email_state_fits_time",
                 condition=Q(state=EmailState.PENDING, sent_at=None)
-                | Q(state=EmailState.SENT, sent_at__isnull=False),
+                | Q(state=EmailState.SENT, sent_at__isnull=False)
+                | (Q(state=EmailState.UNMAILABLE, sent_at=None) & ~Q(problem="")),
             ),
         ]
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+
 from notifications import contracts
-from notifications.mail import find_email, record_sent, send_email, write_email
-from notifications.models import Kind
+from notifications.mail import (
+    CannotBeMailed,
+    find_email,
+    message_id_for,
+    record_sent,
+    record_unmailable,
+    send_email,
+    write_email,
+)
+from notifications.models import EmailState, Kind
 from notifications.reasons import reason_for
 from notifications.rendering import Words, render
-from orchestration import StepContext
+from orchestration import StepContext, StepError
+from orchestration.core.policy import FORWARD
 from orchestration.participant import performs
+
+logger = logging.getLogger(__name__)
 
 
 @performs(contracts.order_shipped)
@@ -30,7 +43,7 @@ def save_order_shipped(
     command: contracts.TellOrderShipped, result: contracts.CustomerTold, context: StepContext
 ) -> None:
     """Write that it has left."""
-    record_sent(message_id=result.message_id)
+    _save(result)
 
 
 @performs(contracts.order_backordered)
@@ -42,7 +55,17 @@ def order_backordered(
     words = render(
         Kind.ORDER_BACKORDERED, command, missing=[names.get(sku, sku) for sku in command.short_skus]
     )
-    return _tell(Kind.ORDER_BACKORDERED, command, context, words)
+    try:
+        return _tell(Kind.ORDER_BACKORDERED, command, context, words)
+    except Exception as error:
+        # Another failure would give the step up and undo an order that only waits: a mail never does.
+        if FORWARD.allows(ended_attempts=context.attempt):
+            raise
+        logger.exception("order %s: the e-mail about the wait is done without", command.reference)
+        why = str(error) if isinstance(error, StepError) else type(error).__name__
+        return contracts.CustomerTold(
+            message_id=message_id_for(context.idempotency_key), mailed=False, why_not=why[:255]
+        )
 
 
 @order_backordered.look_up
@@ -58,7 +81,7 @@ def save_order_backordered(
     command: contracts.TellOrderBackordered, result: contracts.CustomerTold, context: StepContext
 ) -> None:
     """Write that it has left."""
-    record_sent(message_id=result.message_id)
+    _save(result)
 
 
 @performs(contracts.order_cancelled)
@@ -82,7 +105,7 @@ def save_order_cancelled(
     command: contracts.TellOrderCancelled, result: contracts.CustomerTold, context: StepContext
 ) -> None:
     """Write that it has left."""
-    record_sent(message_id=result.message_id)
+    _save(result)
 
 
 def _tell(
@@ -91,13 +114,26 @@ def _tell(
     message = write_email(
         key=context.idempotency_key, order_id=news.order_id, kind=kind, to=news.email, words=words
     )
-    send_email(message)
+    try:
+        send_email(message)
+    except CannotBeMailed as why:
+        return contracts.CustomerTold(message_id=message.message_id, mailed=False, why_not=str(why))
     return contracts.CustomerTold(message_id=message.message_id)
+
+
+def _save(result: contracts.CustomerTold) -> None:
+    if result.mailed:
+        record_sent(message_id=result.message_id)
+    else:
+        record_unmailable(message_id=result.message_id, why=result.why_not)
 
 
 def _find(kind: Kind, news: contracts.OrderNews) -> contracts.CustomerTold | None:
     message = find_email(order_id=news.order_id, kind=kind)
-    return contracts.CustomerTold(message_id=message.message_id) if message else None
+    if message is None:
+        return None
+    is_out = message.state != EmailState.UNMAILABLE
+    return contracts.CustomerTold(message_id=message.message_id, mailed=is_out, why_not=message.problem)
 
 
 def _money(command: contracts.TellOrderCancelled, context: StepContext) -> dict[str, bool]:

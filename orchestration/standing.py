@@ -75,9 +75,20 @@ def left_standing(sagas: Collection[UUID] | None = None) -> dict[UUID, list[Left
 
 def kept_by_business_key() -> dict[str, set[str]]:
     """Return the names of the steps whose effect stays by decision, by the business key of their saga."""
-    found = {saga_id: {each.step for each in its if each.stays} for saga_id, its in left_standing().items()}
-    keys = Saga.objects.filter(id__in=found).values_list("id", "business_key")
+    return _by_business_key(stays=True)
+
+
+def left_out_by_business_key() -> dict[str, set[str]]:
+    """Return the names of the steps that were left out by decision, by the business key of their saga."""
+    return _by_business_key(stays=False)
+
+
+def _by_business_key(*, stays: bool) -> dict[str, set[str]]:
+    found = {
+        saga_id: {each.step for each in its if each.stays is stays}
+        for saga_id, its in left_standing().items()
+    }
     by_key: defaultdict[str, set[str]] = defaultdict(set)
-    for saga_id, key in keys:
+    for saga_id, key in Saga.objects.filter(id__in=found).values_list("id", "business_key"):
         by_key[key] |= found[saga_id]
     return {key: steps for key, steps in by_key.items() if steps}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,9 @@ FOUND: dict[tuple[str, str], str] = {
 }
 """(step, type of its result) -> what happened, where that says more than `Words.done`."""
 
+NOT_MAILED = "No e-mail could be sent to this address"
+"""Instead of `Words.done`, for an e-mail that was done without."""
+
 WAITED_FOR = {"shipping.stock_reserved", "shipping.dispatched"}
 """Events from outside: while one is awaited, nothing of ours is at work."""
 
@@ -161,8 +166,17 @@ def words_of(name: str) -> Words:
     return WORDS.get(name) or Words(done=plain, under_way=plain, ahead=plain)
 
 
-def in_words(*, name: str, direction: str, state: str) -> str:
+def found(name: str, result_type: str | None, result: Mapping[str, Any] | None) -> str:
+    """What a step that is done has found or done, e.g. `Products found and held for you`."""
+    if result is not None and result.get("mailed") is False:
+        return NOT_MAILED
+    return FOUND.get((name, result_type or ""), words_of(name).done)
+
+
+def in_words(*, name: str, direction: str, state: str, result: Mapping[str, Any] | None = None) -> str:
     """One line for one row of the saga, e.g. `Payment taken`, or `Card checked: refused`."""
+    if state == "done" and result is not None and result.get("mailed") is False:
+        return NOT_MAILED
     words = words_of(name)
     if state == "waiting" and name in WAITED_FOR:
         return words.under_way

@@ -11,7 +11,7 @@ from typing import Any
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.memo import Memo
 from orchestration.core.nodes import Choice, Node, Nothing, Parallel, Sequence, Step, Wait
-from orchestration.core.references import Message
+from orchestration.core.references import Message, StepReference
 
 INPUT = "input"
 
@@ -82,6 +82,25 @@ def possible_fields(definition: SagaDefinition, name: str) -> set[str]:
         return set(definition.input.model_fields)
     types = definition.steps[name].reference.gives if name in definition.steps else ()
     return {field for kind in types for field in kind.model_fields} | _given(definition, name)
+
+
+def takers_of(definition: SagaDefinition, name: str) -> list[str]:
+    """Return the names of the steps that take something from the result of `name`, or branch on it."""
+    given = possible_fields(definition, name)
+    takers = []
+    for node in definition.walk():
+        if isinstance(node, Choice) and node.on == name:
+            takers.append(f"the choice on {name}")
+        if not isinstance(node, Step) or node.name == name:
+            continue
+        commands = [node.reference.takes]
+        if isinstance(node.undo, StepReference):
+            commands.append(node.undo.takes)
+        taken = {field for takes in commands for field in takes.model_fields if field in given}
+        sees = name in producers_before(definition, node.name)
+        if name in node.take.values() or (sees and taken):
+            takers.append(node.name)
+    return takers
 
 
 def _given(definition: SagaDefinition, name: str) -> set[str]:

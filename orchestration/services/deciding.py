@@ -12,10 +12,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core import registry
+from orchestration.core.binding import takers_of
+from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.reading import database_now
 from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services.waking import wake
@@ -66,31 +69,67 @@ def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str
 def skip_step(*, saga_id: UUID, step: str, direction: str = "undo", by: str, reason: str) -> Saga:
     """Leave out an undo (or a step after undo) that was given up: what it would have mended stays, and the rest goes on.
 
+    Forward, a step past the pivot may be left out that has begun, that nobody is at work at, and whose result nobody
+    takes: then the saga goes on without it. If an attempt may have acted, the history says that it is perhaps done.
+    A worker that comes back with its answer later is fenced off.
+
     Opens a transaction, or joins the caller's; locks the saga, then the step row.
 
     Raises:
         SagaNotFound: there is no such saga.
-        InvalidDecision: by or reason is empty, or the step goes forward: what follows may need its result.
+        UnknownDefinition: a step that goes forward, of a saga whose definition this process does not know.
+        InvalidDecision: by or reason is empty, or what follows a step that goes forward needs it.
         TransitionRefused: the step was not given up, or the saga does not wait for it. Nothing has changed.
     """
     check_decision(by, reason)
-    if direction == Direction.FORWARD.value:
-        raise InvalidDecision(f"{step} goes forward and cannot be left out; settle it, or cancel the saga")
+    forward = direction == Direction.FORWARD.value
     with transaction.atomic():
         saga = lock_saga(saga_id)
         row = newest_row(saga, step, direction)
-        if row is None or row.state not in GIVEN_UP:
+        if forward:
+            row = _may_be_left_out(saga, step, row)
+        elif row is None or row.state not in GIVEN_UP:
             raise TransitionRefused(
                 f"{step} ({direction}) was not given up, so there is nothing to skip{earlier_decision(saga, step)}"
             )
-        if not _goes_this_way(saga, forward=False):
+        if not _goes_this_way(saga, forward=forward):
             raise TransitionRefused(f"the saga is {saga.state}, so {step} ({direction}) is not awaited")
-        note(saga, "step_skipped", who=by, step=step, direction=direction, reason=reason)
+        perhaps = {"effect": "perhaps done"} if forward and _is_unsure(row) else {}
+        note(saga, "step_skipped", who=by, step=step, direction=direction, reason=reason, **perhaps)
         row.state, row.done_seq = StepState.SKIPPED.value, saga.last_seq
         row.unsure, row.due_at, row.lease_until, row.token = False, None, None, row.token + 1
         row.save()
         go_on(saga, step=step, by=by, reason=reason)
         return saga
+
+
+def _may_be_left_out(saga: Saga, step: str, row: SagaStep | None) -> SagaStep:
+    """Return the row of a step that goes forward, if the saga can do without it.
+
+    Raises:
+        InvalidDecision, TransitionRefused: it cannot; the message says why.
+    """
+    definition = registry.find(saga.definition, saga.version)
+    if step not in definition.after_pivot or step not in definition.steps or definition.steps[step].pivot:
+        raise InvalidDecision(
+            f"{step} goes forward and cannot be left out: only a step past the pivot can; settle it, or cancel the saga"
+        )
+    if takers := takers_of(definition, step):
+        raise InvalidDecision(f"{step} cannot be left out: {', '.join(takers)} takes its result")
+    if row is None or row.state in FINISHED:
+        state = "has not begun" if row is None else f"is {row.state}"
+        raise TransitionRefused(
+            f"{step} {state}, so there is nothing to leave out{earlier_decision(saga, step)}"
+        )
+    if row.lease_until is not None and row.lease_until > database_now():
+        raise TransitionRefused(
+            f"{step} is being worked at until {row.lease_until:%H:%M:%S}; leave it out after that"
+        )
+    return row
+
+
+def _is_unsure(row: SagaStep) -> bool:
+    return row.unsure or row.state in (StepState.RUNNING.value, StepState.UNKNOWN.value)
 
 
 def check_decision(by: str, reason: str) -> None:

@@ -133,7 +133,7 @@ def order_out(full: OrderInFull) -> OrderOut:
     order, saga = full.order, full.saga
     timeline = [
         TimelineEntry(
-            text=in_words(name=step.name, direction=step.direction, state=step.state),
+            text=in_words(name=step.name, direction=step.direction, state=step.state, result=step.result),
             step=step.name,
             direction=step.direction,
             state=step.state,

@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from notifications.contracts import why_not_mailable
 from orders.models.order import MOST_PER_LINE
 
 MOST_LINES = 100
@@ -56,6 +57,8 @@ def _email(text: str) -> str:
         validate_email(text)
     except DjangoValidationError as error:
         raise ValueError("e-mail") from error
+    if why_not_mailable(text):
+        raise ValueError("e-mail")
     return text
 
 

@@ -18,7 +18,7 @@ from orchestration.core.states import Direction, SagaState, StepState
 from orders.cancel_reasons import reason_for
 from orders.storefront import story_notes as notes
 from orders.storefront.order_facts import SagaFacts, StepFacts
-from orders.timeline import FOUND, in_words, words_of
+from orders.timeline import found, in_words, words_of
 
 
 class EntryState(StrEnum):
@@ -120,7 +120,7 @@ class _Teller:
         note = notes.past(row, candid=self.candid)
         words = words_of(row.name)
         if row.direction is not Direction.UNDO:
-            said = FOUND.get((row.name, row.result_type or ""), words.done)
+            said = found(row.name, row.result_type, row.result)
             return Entry(state=EntryState.PAST, words=said, at=row.ended_at, note=note)
         forward = self.saga.row(row.name)
         never_held = forward is not None and forward.result_type == "BackOrdered"

@@ -24,13 +24,13 @@ def mail_folder(settings: Any, tmp_path: Path) -> Path:
 def context() -> Callable[..., StepContext]:
     """What the engine would tell a step; a new idempotency key each time, unless one is given."""
 
-    def make(*, key: str | None = None, failure: Failure | None = None) -> StepContext:
+    def make(*, key: str | None = None, failure: Failure | None = None, attempt: int = 1) -> StepContext:
         return StepContext(
             saga_id=uuid4(),
             business_key="order",
             step="step",
             direction="forward",
-            attempt=1,
+            attempt=attempt,
             idempotency_key=key or f"{uuid4()}/notifications.order_shipped/forward/1",
             trace_id=uuid4().hex,
             product_line="",

@@ -68,7 +68,7 @@ class Command(BaseCommand):
         graph.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of stdout")
         retried = command("retry", "have a step that was given up tried again", self._retry)
         settled = command("settle", "say what became of a step, having looked at the provider", self._settle)
-        skipped = command("skip", "leave out an undo that was given up: its effect stays", self._skip)
+        skipped = command("skip", "leave out an undo that was given up, or a step past the pivot", self._skip)
         for steps in (retried, settled, skipped):
             _add_step(steps, usual="undo" if steps is skipped else "forward")
         outcome = settled.add_mutually_exclusive_group(required=True)
@@ -225,6 +225,10 @@ def _add_step(parser: CommandParser, *, usual: str) -> None:
     parser.add_argument("step", metavar="STEP")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--undo", dest="direction", action="store_const", const="undo", default=usual)
+    if usual == "undo":
+        way.add_argument(
+            "--forward", dest="direction", action="store_const", const="forward", help="a step past the pivot"
+        )
     way.add_argument("--after-undo", dest="direction", action="store_const", const="after_undo")
 
 
