@@ -13,8 +13,9 @@ from uuid import UUID
 from django.utils import timezone
 
 from orchestration import StepRejected
-from shipping.contracts import StockLine
-from shipping.locks import lock_reservation, lock_stock
+from orchestration.services import publish_event
+from shipping.contracts import STOCK_RESERVED, StockLine, StockReservedEvent
+from shipping.locks import lock_reservation, lock_stock, lock_with_waiting
 from shipping.models import (
     HOLDING,
     MovementKind,
@@ -66,15 +67,37 @@ def reserve(*, order_id: UUID, lines: Iterable[StockLine]) -> tuple[Reservation,
 
 
 def release(*, order_id: UUID) -> bool:
-    """Give back what an order holds, or take it off the waiting list. Returns whether there was anything to do."""
-    stock = lock_stock(_skus_of(order_id))
+    """Give back what an order holds, or take it off the waiting list. Returns whether there was anything to do.
+
+    What comes back goes to who waits longest for it, in the same transaction: nobody who orders now is served before.
+    """
+    stock, waiting = lock_with_waiting(_skus_of(order_id))
     reservation = lock_reservation(order_id)
     if reservation is None or reservation.state in (ReservationState.RELEASED, ReservationState.SHIPPED):
         return False
-    if reservation.state in HOLDING:
+    was_holding = reservation.state in HOLDING
+    if was_holding:
         _move(stock, quantities(reservation), MovementKind.RELEASED, order_id)
     _set_state(reservation, ReservationState.RELEASED)
+    if was_holding:
+        serve(waiting, stock)
     return True
+
+
+def serve(waiting: Iterable[Reservation], stock: Mapping[str, Stock]) -> list[Reservation]:
+    """Allocate to those who wait, in that order, skipping those that cannot be filled; return who got everything.
+
+    Each goes on by the event `shipping.stock_reserved`, published in the same transaction. All must be locked already.
+    """
+    filled = [reservation for reservation in waiting if allocate(reservation, stock)]
+    for reservation in filled:
+        publish_event(
+            type=STOCK_RESERVED,
+            source="shipping",
+            key=str(reservation.order_id),
+            data=StockReservedEvent(reservation_id=reservation.pk).model_dump(mode="json"),
+        )
+    return filled
 
 
 def allocate(reservation: Reservation, stock: Mapping[str, Stock]) -> bool:

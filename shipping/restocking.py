@@ -9,11 +9,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from orchestration.services import publish_event
-from shipping.contracts import STOCK_RESERVED, StockReservedEvent
-from shipping.locks import lock_all_stock, lock_waiting_reservations
-from shipping.models import MovementKind, Reservation, Stock, StockMovement
-from shipping.reservations import allocate, quantities
+from shipping.locks import lock_with_waiting, wanted_by_waiting
+from shipping.models import MovementKind, Reservation, ReservationState, Stock, StockMovement
+from shipping.reservations import quantities, serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +34,9 @@ def restock_products(*, units: Mapping[str, int], to_fill: bool = False) -> Rest
     """Add units to the stock, then allocate to waiting orders, oldest first, skipping those that cannot be filled.
 
     Opens one transaction: the units, the allocations and one `shipping.stock_reserved` event for each filled order
-    commit together, so nobody else takes the new units first. Locks every stock row: an order that is being
-    back-ordered at this moment is either seen here or sees the new units, and never waits beside full shelves.
+    commit together, so nobody else takes the new units first. Locks the products that come in, and what else the orders
+    want that wait for one of them: an order that is being back-ordered at this moment is either seen here or sees the new
+    units, and never waits beside full shelves. Orders for other products go on meanwhile.
     Not idempotent: each call is a delivery of its own.
 
     Args:
@@ -51,26 +50,19 @@ def restock_products(*, units: Mapping[str, int], to_fill: bool = False) -> Rest
     if wrong := sorted(sku for sku, number in units.items() if number < 1):
         raise ValueError(f"{', '.join(wrong)}: add at least one unit")
     with transaction.atomic():
-        stock = lock_all_stock()
+        stock, waiting = lock_with_waiting({*units, *(wanted_by_waiting() if to_fill else ())})
         if unknown := sorted(units.keys() - stock.keys()):
             raise UnknownProduct(f"the warehouse has no product {', '.join(unknown)}")
-        waiting = lock_waiting_reservations()
         added = dict(units)
         if to_fill:
             added = dict(Counter(added) + _missing(stock, waiting, added))
         _add(stock, added)
-        filled = [reservation for reservation in waiting if allocate(reservation, stock)]
-        for reservation in filled:
-            publish_event(
-                type=STOCK_RESERVED,
-                source="shipping",
-                key=str(reservation.order_id),
-                data=StockReservedEvent(reservation_id=reservation.pk).model_dump(mode="json"),
-            )
+        filled = serve(waiting, stock)
+        still_waiting = Reservation.objects.filter(state=ReservationState.BACKORDERED).count()
     return Restocked(
         units=added,
         allocated=[reservation.order_id for reservation in filled],
-        waiting=len(waiting) - len(filled),
+        waiting=still_waiting,
     )
 
 

@@ -13,7 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 
-from shipping.locks import lock_all_stock
+from shipping.locks import lock_delivery
 from shipping.models import Reservation, ReservationState, Stock
 from shipping.restocking import Restocked, restock_products
 
@@ -26,7 +26,7 @@ def restock_once(
 ) -> Restocked | None:
     """Take in a delivery, or return None where the form of this `key` has been taken in already.
 
-    Opens one transaction; locks every stock row first, so the same form sent twice at once comes in once.
+    Opens one transaction; locks its key first, so the same form sent twice at once comes in once.
 
     Raises:
         UnknownProduct: a product is gone; nothing was added.
@@ -34,7 +34,7 @@ def restock_once(
     note = f"delivery {key}"
     kind = ContentType.objects.get_for_model(Stock)
     with transaction.atomic():
-        lock_all_stock()
+        lock_delivery(key)
         known = LogEntry.objects.filter(
             user=user, content_type=kind, action_time__gte=timezone.now() - REMEMBERED
         )

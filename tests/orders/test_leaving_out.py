@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
 from orchestration.errors import InvalidDecision, TransitionRefused
@@ -73,13 +74,12 @@ def test_what_is_needed_or_being_worked_at_is_not_left_out(unmailed: SagaRun) ->
 def test_a_waiting_order_is_not_undone_because_of_a_mail(catalog: None) -> None:
     stock(NW_11=0)
     order, run = fulfil(("NW-11", 1))
-    import notifications.mail as sending
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending.mail.EmailMultiAlternatives, "send", _broken)
+        patch.setattr(EmailMultiAlternatives, "send", _broken)
         assert run.until_rest().state == "waiting"
     assert (status_of(order), run.step("notifications.order_backordered").attempts) == ("backordered", 5)
-    assert run.step("notifications.order_backordered").result["mailed"] is False
+    result: Any = run.step("notifications.order_backordered").result
+    assert result["mailed"] is False
 
 
 def _broken(*_: Any, **__: Any) -> None:
