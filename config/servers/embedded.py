@@ -66,10 +66,19 @@ class EmbeddedServers:
                     "starting "
                     + " and ".join({"postgres": "PostgreSQL", "valkey": "Valkey"}[s.role] for s in missing)
                 )
+            for server in self.all:
+                if server not in missing:
+                    server.life.adopt(server.pid)
             for server in missing:
                 server.start(tied=tied)
             for server in missing:
                 _wait(server, tied=tied)
+
+    def revive(self, server: Postgres | Valkey) -> None:
+        """Start a server that has ended again, on its own port; raises Refusal with its last words. Takes the start lock."""
+        with self._start_lock():
+            server.start(tied=True, again=True)
+            server.wait(seconds=30)
 
     def leave(self) -> None:
         """Stop the servers unless another command still uses them."""

@@ -42,6 +42,10 @@ class Ports:
             unfinished.replace(self._file)
         return port
 
+    def again(self, name: str) -> int:
+        """Return the port last used for `name`, whether or not it is free, or else a free one."""
+        return self._kept.get(name) or self.choose(name)
+
     def choose(self, name: str) -> int:
         """Return a free port for `name`, the last one again where possible, and remember it."""
         last = self._kept.get(name)

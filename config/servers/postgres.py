@@ -11,16 +11,15 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 from urllib.parse import quote
 
-import psutil
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
 from config.servers.host import Host
+from config.servers.life import Life, works_in
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.process import last_lines, launch_command, start_server, wait_until
 
@@ -46,7 +45,7 @@ class Postgres:
         self._host = host
         self._password = password
         self._throw_away = throw_away
-        self._child: subprocess.Popen[bytes] | None = None
+        self.life = Life()
 
     @property
     def url(self) -> str:
@@ -55,7 +54,9 @@ class Postgres:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the running server, as PostgreSQL itself recorded it."""
+        """The process id of the running server: of the one that is watched, else as PostgreSQL itself recorded it."""
+        if (known := self.life.pid) is not None:
+            return known
         try:
             return int((self._data / "postmaster.pid").read_text().splitlines()[0])
         except (OSError, ValueError, IndexError):
@@ -63,7 +64,7 @@ class Postgres:
 
     def is_running(self) -> bool:
         """Return whether our server answers on its port to our password."""
-        if self._child is not None and self._child.poll() is not None:
+        if self.life.has_ended():
             return False
         if self._ports.kept("postgres") is None:
             return False
@@ -73,16 +74,16 @@ class Postgres:
             return False
         return True
 
-    def start(self, *, tied: bool) -> None:
-        """Make the data where there is none, start the server and wait until it answers; raises Refusal with its last words.
+    def start(self, *, tied: bool, again: bool = False) -> None:
+        """Make the data where there is none, and start the server; raises Refusal where another one works on the same data.
 
-        `tied`: it stops, cleanly, when this process dies.
+        `tied`: it stops, cleanly, when this process dies. `again`: on the port it had, which every process of the system knows.
         """
         self._initialise()
         self._remove_stale_pid_file()
         command = [str(self._host.programs.postgres / "postgres"), "-D", str(self._data)]
         for setting in (
-            f"port={self._ports.choose('postgres')}",
+            f"port={self._ports.again('postgres') if again else self._ports.choose('postgres')}",
             f"listen_addresses={LOOPBACK}",
             "unix_socket_directories=",  # a path below a deep folder would pass the system's 107 bytes
             "max_connections=200",
@@ -94,17 +95,19 @@ class Postgres:
             *(_THROW_AWAY if self._throw_away else ()),
         ):
             command += ["-c", setting]
-        self._child = start_server(
-            command,
-            account=self._host.account,
-            death_signal=signal.SIGINT if tied else None,
-            log=self._log,
-            cwd=self._data.parent,
+        self.life.begin(
+            start_server(
+                command,
+                account=self._host.account,
+                death_signal=signal.SIGINT if tied else None,
+                log=self._log,
+                cwd=self._data.parent,
+            )
         )
 
     def wait(self, *, seconds: float) -> None:
         """Wait until the started server answers and has its database; raises Refusal with its last words."""
-        child = self._child
+        child = self.life.child
         assert child is not None  # noqa: S101 - start() was called
         if (
             not wait_until(lambda: self.is_running() or child.poll() is not None, seconds=seconds)
@@ -118,22 +121,19 @@ class Postgres:
 
     def stop(self, *, seconds: float) -> None:
         """Stop the server if it is ours and runs: open transactions are rolled back, the data is left clean."""
-        if self._child is not None and self._has_ended():
-            self._child = None  # it died, and its number in the file may be another's by now
+        if self.life.has_ended():
+            self.life.forget()  # it died, and its number in the file may be another's by now
         pid = self.pid
-        if pid is None or not (self._child is not None or self.is_running()):
+        if pid is None or not (self.life.pid is not None or self.is_running()):
             return
         for number, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 2.0)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            if wait_until(lambda: self.pid is None or self._has_ended(), seconds=patience):
+            if wait_until(lambda: self.pid is None or self.life.has_ended(), seconds=patience):
                 break
-        if self._child is not None:
-            self._child.wait(timeout=5)
-            self._child = None
-
-    def _has_ended(self) -> bool:
-        return self._child is not None and self._child.poll() is not None
+        if self.life.child is not None:
+            self.life.child.wait(timeout=5)
+        self.life.forget()
 
     def _connect(self, database: str) -> connection:
         link = psycopg2.connect(
@@ -176,14 +176,12 @@ class Postgres:
         unfinished.rename(self._data)
 
     def _remove_stale_pid_file(self) -> None:
-        # After a crash of the machine its number may belong to another process of ours, and PostgreSQL would refuse to start.
         pid = self.pid
         if pid is None:
             return
-        with contextlib.suppress(psutil.Error, OSError):
-            if Path(psutil.Process(pid).cwd()) == self._data.resolve():
-                raise Refusal(
-                    f"a PostgreSQL (process {pid}) uses {self._data} but does not answer to this folder's password. "
-                    "End that process, then try again."
-                )
+        if works_in(pid, self._data):
+            raise Refusal(
+                f"a PostgreSQL (process {pid}) uses {self._data} and does not answer: it is starting, stopping or frozen, has no connection"
+                " left, or has another password than this folder's. Wait a moment and try again, or end that process."
+            )
         (self._data / "postmaster.pid").unlink(missing_ok=True)

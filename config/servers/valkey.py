@@ -15,6 +15,7 @@ import subprocess
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
 from config.servers.host import Host
+from config.servers.life import Life, works_in
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.process import last_lines, start_server, wait_until
 
@@ -26,11 +27,12 @@ class Valkey:
 
     def __init__(self, *, folder: DataFolder, ports: Ports, host: Host, password: str) -> None:
         self._data = folder.valkey
+        self._pid_file = folder.valkey / "valkey.pid"
         self._log = folder.run / "valkey.log"
         self._ports = ports
         self._host = host
         self._password = password
-        self._child: subprocess.Popen[bytes] | None = None
+        self.life = Life()
 
     def url(self, database: int) -> str:
         """The address of one of its numbered databases."""
@@ -38,7 +40,9 @@ class Valkey:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the running server, by its own word."""
+        """The process id of the running server: of the one that is watched, else by its own word."""
+        if (known := self.life.pid) is not None:
+            return known
         for line in self._ask("INFO server").splitlines():
             if line.startswith("process_id:"):
                 return int(line.partition(":")[2])
@@ -46,21 +50,26 @@ class Valkey:
 
     def is_running(self) -> bool:
         """Return whether our server answers on its port to our password and has loaded its data."""
-        if self._child is not None and self._child.poll() is not None:
+        if self.life.has_ended():
             return False
         return "+PONG" in self._ask("PING")
 
-    def start(self, *, tied: bool) -> None:
-        """Start the server. `tied`: it stops, cleanly, when this process dies."""
+    def start(self, *, tied: bool, again: bool = False) -> None:
+        """Start the server; raises Refusal where another one works on the same data.
+
+        `tied`: it stops, cleanly, when this process dies. `again`: on the port it had, which every process of the system knows.
+        """
         self._data.mkdir(mode=0o700, exist_ok=True)
+        self._refuse_a_second()
         configuration = self._data / "valkey.conf"
         configuration.unlink(missing_ok=True)
         settings = f"""\
 bind {LOOPBACK}
-port {self._ports.choose("valkey")}
+port {self._ports.again("valkey") if again else self._ports.choose("valkey")}
 protected-mode yes
 requirepass {self._password}
 dir "{self._data}"
+pidfile "{self._pid_file}"
 appendonly yes
 appendfsync everysec
 save ""
@@ -72,17 +81,19 @@ daemonize no
         if self._host.account is not None:
             self._host.account.own(self._data)
             self._host.account.own(configuration)
-        self._child = start_server(
-            [str(self._host.programs.valkey), str(configuration)],
-            account=self._host.account,
-            death_signal=signal.SIGTERM if tied else None,
-            log=self._log,
-            cwd=self._data.parent,
+        self.life.begin(
+            start_server(
+                [str(self._host.programs.valkey), str(configuration)],
+                account=self._host.account,
+                death_signal=signal.SIGTERM if tied else None,
+                log=self._log,
+                cwd=self._data.parent,
+            )
         )
 
     def wait(self, *, seconds: float) -> None:
         """Wait until the started server answers; raises Refusal with its last words."""
-        child = self._child
+        child = self.life.child
         assert child is not None  # noqa: S101 - start() was called
         if (
             not wait_until(lambda: self.is_running() or child.poll() is not None, seconds=seconds)
@@ -92,17 +103,28 @@ daemonize no
 
     def stop(self, *, seconds: float) -> None:
         """Stop the server if it is ours and runs; its file is complete when it has ended."""
-        if self._child is not None and self._child.poll() is None:
-            self._child.terminate()
+        child = self.life.child
+        if child is not None and child.poll() is None:
+            child.terminate()
             try:
-                self._child.wait(timeout=seconds)
+                child.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
+                child.kill()
+                child.wait()
         elif self.is_running():
             self._ask("SHUTDOWN")
             wait_until(lambda: not self.is_running(), seconds=seconds)
-        self._child = None
+        self.life.forget()
+
+    def _refuse_a_second(self) -> None:
+        """Two servers would write one append-only file."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text())
+            if works_in(pid, self._data):
+                raise Refusal(
+                    f"a Valkey (process {pid}) uses {self._data} and does not answer: it is starting or frozen, or has another password than"
+                    " this folder's. Wait a moment and try again, or end that process."
+                )
 
     def _ask(self, command: str) -> str:
         port = self._ports.kept("valkey")

@@ -13,6 +13,9 @@ import time
 import uuid
 from typing import IO
 
+import psutil
+import psycopg2
+
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
 from config.servers.embedded import EmbeddedServers
@@ -34,6 +37,7 @@ from config.supervisor.record import (
 
 _READY_WITHIN = 90.0
 _STOP_WITHIN = 5.0
+_TRY_AGAIN_AFTER = 5.0
 
 
 def up(arguments: list[str], folder: DataFolder) -> int:
@@ -91,6 +95,8 @@ class _System:
         self._began = time.monotonic()
         self._processes: Processes | None = None
         self._servers: EmbeddedServers | None = None
+        self._next_try: dict[str, float] = {}
+        """When a server that could not be started again is tried once more, by its role."""
 
     def run(self) -> int:
         former = read_record(self._folder)
@@ -105,8 +111,7 @@ class _System:
         try:
             self._start()
             while True:
-                self._processes_().tend(1.0)
-                self._revive_servers()
+                self._tend()
         except (KeyboardInterrupt, SystemExit, BrokenPipeError):
             return 0
         finally:
@@ -172,12 +177,25 @@ class _System:
         ]
         print("\n".join(lines), flush=True)  # noqa: T201 - what the command is asked for
 
+    def _tend(self) -> None:
+        """Look after everything for a second. Whatever goes wrong with one part, the rest runs on."""
+        try:
+            self._processes_().tend(1.0)
+            self._revive_servers()
+        except (Refusal, OSError, ValueError, psutil.Error, psycopg2.Error) as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # whoever read what it says is gone
+            self._processes_().tell(f"{type(error).__name__}: {error}")
+
     def _revive_servers(self) -> None:
+        """Start a server again that has ended. One that only does not answer is left alone: it may be frozen, or recover."""
         for server in self._servers_().all:
-            if not server.is_running():
-                self._processes_().tell(f"{server.role} ended; starting it again")
-                self._servers_().start(tied=True)
-                self._write_record()
+            if not server.life.has_ended() or time.monotonic() < self._next_try.get(server.role, 0.0):
+                continue
+            self._processes_().tell(f"{server.role} ended; starting it again")
+            self._next_try[server.role] = time.monotonic() + _TRY_AGAIN_AFTER
+            self._servers_().revive(server)
+            self._write_record()
 
     def _write_record(self) -> None:
         own = os.getpid()
