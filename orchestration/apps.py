@@ -15,9 +15,10 @@ class OrchestrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire the engine into this process; no database access here."""
-        from orchestration import checks, chord_log, heartbeat, mirror  # noqa: F401 - registered on import
+        from orchestration import checks, chord_log, database, heartbeat, mirror  # noqa: F401 - registered on import
         from orchestration.engine import connections  # noqa: F401 - as well
 
+        database.route()
         chord_log.install()
 
         autodiscover_modules("sagas")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.utils.module_loading import autodiscover_modules
 
 from orchestration.conf import engine_settings
@@ -14,7 +16,8 @@ from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import StepReference
 from orchestration.core.validation import faults
-from orchestration.engine.participants import participant_for
+from orchestration.database import alias
+from orchestration.engine.participants import modules, participant_for
 
 
 @register("orchestration")
@@ -46,6 +49,24 @@ def check_settings(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register("orchestration")
+def check_routers(**_: Any) -> list[CheckMessage]:
+    """What a local step writes must be in the database that records it, or the two would not commit together."""
+    autodiscover_modules("tasks")
+    at_work = {apps.get_containing_app_config(module) for module in modules()}
+    return [
+        Error(
+            f"{model._meta.label} is written to the database {target!r}, and its steps are recorded in {alias()!r}: they would not commit together.",
+            hint="Have your router's db_for_write answer with the same alias, or name that alias in ORCHESTRATION['DATABASE'].",
+            obj=model,
+            id="orchestration.E203",
+        )
+        for app in sorted((app for app in at_work if app is not None), key=lambda app: app.label)
+        for model in app.get_models()
+        if model._meta.managed and (target := router.db_for_write(model)) != alias()
+    ]
 
 
 def _unperformed(definition: SagaDefinition) -> list[CheckMessage]:

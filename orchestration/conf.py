@@ -33,6 +33,8 @@ class EngineSettings:
     RUN_AHEAD_SECONDS: float = 0.0
     """For how long a worker that has recorded a step goes straight on with the next one that it may do itself, instead of by
     message; 0: never. A definition may say otherwise."""
+    DATABASE: str = "default"
+    """Key in `DATABASES` of the database that has the engine's rows, and with them those that local steps write."""
     QUEUE: str = "orchestration"
     """Queue of the engine's own tasks."""
     TRANSPORT: str = "orchestration.engine.celery_canvas.CeleryTransport"

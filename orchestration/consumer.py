@@ -20,11 +20,11 @@ from uuid import UUID
 from celery.worker.consumer import Consumer
 from celery.worker.state import active_requests
 from django.db import Error as DatabaseError
-from django.db import connection
 from kombu.exceptions import ContentDisallowed
 from vine import promise
 
 from orchestration.conf import engine_settings
+from orchestration.database import connection
 from orchestration.engine.dead_letters import Letter, letter_of, set_aside
 from orchestration.engine.participants import participant_for
 from orchestration.engine.release import end_leases

@@ -55,14 +55,14 @@ def crash(mode: str, token: str) -> None:
 
 def backend_of_connection() -> int:
     """Process id of the server's end of this thread's database connection, which is opened where there is none yet."""
-    from django.db import connection
+    from orchestration.database import connection
 
     connection.ensure_connection()
     return int(connection.connection.info.backend_pid)
 
 
 def _cut_database() -> None:
-    from django.db import connection
+    from orchestration.database import connection
 
     # A duplicate of the descriptor, so that only the conversation ends and not somebody else's file.
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:

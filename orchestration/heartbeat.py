@@ -12,9 +12,9 @@ from typing import Any
 
 from celery.signals import celeryd_init, worker_ready, worker_shutting_down
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from orchestration.conf import engine_settings
+from orchestration.database import connection
 from orchestration.engine.sweep import sweep
 from orchestration.errors import SendFailed
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.apps import apps
-from django.db import connection
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
+from orchestration.database import connection
 from orchestration.models import Incident, Saga
 from orchestration.snapshot import reading
 from orchestration.standing import kept_by_business_key

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import connection
 from pydantic import ValidationError
 
 from orchestration.core.admission import is_its_turn
@@ -15,6 +14,7 @@ from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.storable import LONGEST_MESSAGE, facts_of, storable_text
 from orchestration.crash_points import reach
+from orchestration.database import connection
 from orchestration.engine.claims import Claim, Delivery, StepMessage
 from orchestration.engine.contexts import context_for
 from orchestration.engine.leases import renewed
@@ -95,6 +95,8 @@ class Acting:
             found: Message | None = None
             if self.claim.unsure and self.participant.find is not None:
                 found = self.participant.find(command, self.context)
+                if found is not None:
+                    self.participant.check_result(found)
             acted = self._perform(command) if found is None else Acted(found)
         if isinstance(acted.result, Message):
             acted = Acted(self.participant.as_stored(acted.result), acted.skipped)
@@ -103,9 +105,20 @@ class Acting:
 
     def _perform(self, command: Message) -> Acted:
         try:
-            return Acted(self.participant.perform_action(command, self.context))
+            return Acted(self._performed(command))
         except SkipRest as skip:
             return Acted(None, skip)
+
+    def _performed(self, command: Message) -> Message | NotNeeded | None:
+        """Have the function act, and refuse what it must not return: the next step would be blamed for it.
+
+        Raises:
+            TypeError: the result is not what the reference gives.
+        """
+        result = self.participant.perform_action(command, self.context)
+        if result is not NOT_NEEDED or self.message.direction is Direction.FORWARD:
+            self.participant.check_result(result)
+        return result
 
     def allow_its_time(self) -> None:
         """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""
@@ -121,7 +134,6 @@ class Acting:
         result, skipped = acted.result, acted.skipped
         needed = result is not NOT_NEEDED
         message = result if isinstance(result, Message) else None
-        self.participant.check_result(message)
         facts = facts_of(message) if message is not None else None
         self.participant.check_size(facts)
         step = self.definition.steps[self.message.step]

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -32,6 +31,7 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.plan import plan
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.crash_points import reach
+from orchestration.database import transaction
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.dispatch import is_undispatched
 from orchestration.engine.due import make_due, perhaps_at_work, perhaps_under_way, take_back

@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from enum import Enum
 
-from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
+from django.db import DataError, IntegrityError, ProgrammingError
 from django.db import Error as DatabaseError
 
 from orchestration.conf import engine_settings
@@ -19,6 +19,7 @@ from orchestration.core.foresight import Ends, Foreseen, Known, Unclear, foresee
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.storable import facts_of
+from orchestration.database import connection, transaction
 from orchestration.engine.acting import Acted, Acting
 from orchestration.engine.ahead import Ahead
 from orchestration.engine.claims import UNCLAIMED, Claim, Delivery, StepMessage

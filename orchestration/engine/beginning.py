@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from django.db import connection
-
 from orchestration.conf import engine_settings
+from orchestration.database import connection
 from orchestration.engine.prepared import Statement
 from orchestration.models import Saga
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from orchestration.conf import engine_settings
 from orchestration.core.foresight import Known
 from orchestration.core.states import FORWARD_STATES, UNDONE_STATES, Direction, SagaState
+from orchestration.database import connection
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.prepared import Statement
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.db import Error as DatabaseError
-from django.db import connection
 
+from orchestration.database import connection
 from orchestration.database_errors import is_conflict
 
 PAUSES = (0.01, 0.05, 0.2, 0.5)

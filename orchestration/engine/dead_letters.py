@@ -8,9 +8,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from orchestration.core.excerpts import excerpt, harmless_name
+from orchestration.database import connection
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,14 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
 from orchestration.core.states import Direction
 from orchestration.crash_points import reach
+from orchestration.database import transaction
 from orchestration.engine.advance import advance
 from orchestration.engine.dispatch import First, first_of
 from orchestration.engine.seals import sealed

@@ -12,8 +12,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.policy import RetryPolicy
@@ -26,6 +24,7 @@ from orchestration.core.storable import (
     storable_data,
     storable_text,
 )
+from orchestration.database import transaction
 from orchestration.database_errors import is_conflict, is_outage, sqlstate
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.conflicts import again_after_conflict

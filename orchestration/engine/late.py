@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.core import registry
@@ -19,6 +18,7 @@ from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.core.storable import cut_to_fit, facts_of
+from orchestration.database import transaction
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import note

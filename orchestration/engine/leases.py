@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError
 
 from orchestration.conf import engine_settings
+from orchestration.database import connection, transaction
 from orchestration.engine.claims import Claim, renew_lease
 from orchestration.engine.history import note
 from orchestration.engine.locks import lock_saga

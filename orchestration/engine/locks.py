@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection, transaction
-
+from orchestration.database import connection, transaction
 from orchestration.errors import SagaNotFound
 from orchestration.models import Saga
 

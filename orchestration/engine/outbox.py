@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-
+from orchestration.database import connection, transaction
 from orchestration.engine import relay
 from orchestration.errors import OutboxOutsideTransaction
 from orchestration.models import OutboxMessage

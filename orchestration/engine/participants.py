@@ -5,6 +5,7 @@ A process-wide table, filled while every app's `tasks.py` is imported, and only 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ class Participant:
     """The implementation of one step reference. Calling it calls the function, for unit tests."""
 
     def __init__(self, reference: StepReference, act: Act) -> None:
+        _refuse_coroutine(reference, act)
         self.reference = reference
         self.act = act
         self.find: Find | None = None
@@ -43,16 +45,19 @@ class Participant:
 
     def look_up(self, function: Find) -> Find:
         """Register how to ask the provider, by idempotency key, whether the effect exists. None: it does not."""
+        _refuse_coroutine(self.reference, function)
         self.find = function
         return function
 
     def cancel_by_key(self, function: Find) -> Find:
         """Register how to have the provider refuse the key from now on. Returns the effect if it already exists."""
+        _refuse_coroutine(self.reference, function)
         self.refuse = function
         return function
 
     def record(self, function: Save) -> Save:
         """Register what the app writes for itself, in the transaction that records the result: exactly once."""
+        _refuse_coroutine(self.reference, function)
         self.save = function
         return function
 
@@ -85,18 +90,42 @@ class Participant:
             code="result_too_large",
         )
 
-    def check_result(self, result: Message | None) -> None:
-        """Refuse a result that the reference does not promise.
+    def check_result(self, result: object) -> None:
+        """Refuse a result that the reference does not promise: a choice or a later step would not know what to do with it.
+
+        A subclass is another type, too: which branch is taken is decided by the name of the type.
 
         Raises:
-            TypeError: a choice or a later step would not know what to do with it.
+            TypeError: naming what was returned, and what the reference gives.
         """
         gives = self.reference.gives
-        if result is None or isinstance(result, gives):
-            return  # None: nothing promised, an undo that was not needed, or the rest skipped
-        raise TypeError(
-            f"{self.reference} returned {type(result).__name__}, which its reference does not give"
-        )
+        if (type(result) in gives) if gives else result is None:
+            return
+        named = " or ".join(kind.__name__ for kind in gives) or "nothing"
+        returned = "nothing" if result is None else type(result).__name__
+        raise TypeError(f"{self.reference} returned {returned}, but its reference gives {named}")
+
+
+def _refuse_coroutine(reference: StepReference, function: Callable[..., Any]) -> None:
+    """Refuse a function that only makes a coroutine, or a generator, when it is called: its body would never run.
+
+    Raises:
+        DefinitionError: naming the step.
+    """
+    called = inspect.unwrap(function)
+    called = getattr(called, "func", called)  # of a functools.partial
+    if not (inspect.isroutine(called) or inspect.isclass(called)):
+        called = type(called).__call__
+    for each in (function, called):
+        if (
+            inspect.iscoroutinefunction(each)
+            or inspect.isasyncgenfunction(each)
+            or inspect.isgeneratorfunction(each)
+        ):
+            raise DefinitionError(
+                f"{reference}: {getattr(function, '__qualname__', function)} is an `async def` or yields, and a step is called plainly, so "
+                "it would never run. Write `def`, and call what is asynchronous with asgiref.sync.async_to_sync."
+            )
 
 
 def add(participant: Participant) -> Participant:
@@ -116,6 +145,11 @@ def add(participant: Participant) -> Participant:
 def participant_for(task: str) -> Participant | None:
     """The implementation of a task in this process, if it has one."""
     return _participants.get(task)
+
+
+def modules() -> set[str]:
+    """The modules whose functions perform steps in this process."""
+    return {participant.act.__module__ for participant in _participants.values()}
 
 
 def everyone() -> list[str]:

@@ -14,10 +14,11 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 from zlib import crc32
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
+from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
+from orchestration.database import alias
 from orchestration.database_errors import is_pooled
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,9 @@ class Statement:
         self._plain = _NAMED.sub(lambda found: f"%({found[1]})s::{types[found[1]]}", sql)
 
     def run(self, cursor: CursorWrapper, values: Mapping[str, Any]) -> None:
-        """Run it on Django's default connection; rows are fetched from the cursor."""
-        wrapper = connections[DEFAULT_DB_ALIAS]
-        if wrapper.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+        """Run it on the engine's connection; rows are fetched from the cursor."""
+        wrapper = connections[alias()]
+        if wrapper.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
             cursor.execute(self._plain, values)
             return
         known = _prepared.setdefault(wrapper.connection, set())

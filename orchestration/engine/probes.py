@@ -11,9 +11,9 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import connection
 from django.db.models.functions import Now
 
+from orchestration.database import connection
 from orchestration.engine.transport import transport
 from orchestration.models import QueueProbe, Saga
 

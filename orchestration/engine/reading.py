@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import connection
-
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.views import SagaView, StepView
+from orchestration.database import connection
 from orchestration.models import Saga, SagaStep
 
 

@@ -7,9 +7,8 @@ aside as a dead letter is not lost: sent again, it would only be set aside again
 
 from __future__ import annotations
 
-from django.db import connection, transaction
-
 from orchestration.conf import engine_settings
+from orchestration.database import connection, transaction
 from orchestration.engine.probes import MOST_DOUBLINGS, ask
 from orchestration.engine.set_aside import close_told, tell_of
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from orchestration.conf import engine_settings
 from orchestration.core.states import SagaState
+from orchestration.database import connection
 from orchestration.engine.claims import CLAIM_OF_A_KNOWN_ROW, Claim, claim_of
 from orchestration.engine.prepared import Statement
 from orchestration.engine.records import FLUSHED, WAKE_AT, Ending, NextClaim

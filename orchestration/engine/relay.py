@@ -11,8 +11,8 @@ import threading
 import time
 
 from django.db import Error as DatabaseError
-from django.db import connection
 
+from orchestration.database import connection
 from orchestration.engine.drain import drain
 from orchestration.engine.transport import carried_by_hand
 from orchestration.errors import SendFailed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration.core.states import StepState
+from orchestration.database import connection
 from orchestration.engine.claims import Claim
 from orchestration.models import Saga, SagaStep
 

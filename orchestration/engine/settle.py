@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
@@ -21,6 +21,7 @@ from orchestration.core.policy import SETTLE
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.storable import cut_to_fit, facts_of
+from orchestration.database import transaction
 from orchestration.database_errors import is_outage
 from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
 from orchestration.engine.conflicts import again_after_conflict
@@ -76,6 +77,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         with renewed(claim, reference.timeout):
             found = ask(command, context)
         if found is not None:
+            participant.check_result(found)
             found = participant.as_stored(found)
     except EffectDiffers as error:
         _record_unsettled(saga_id, claim, error, Told("effect_differs", error.message))

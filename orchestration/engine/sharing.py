@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
 from orchestration.core.foresight import Ends
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.crash_points import reach
+from orchestration.database import connection, transaction
 from orchestration.database_errors import is_conflict
 from orchestration.engine.attempts import Attempt, Verdict
 from orchestration.engine.claims import UNCLAIMED, Claim, StepMessage

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
 from orchestration.crash_points import reach
+from orchestration.database import transaction
 from orchestration.database_errors import LOCK_NOT_AVAILABLE, is_conflict, is_outage, sqlstate
 from orchestration.engine.advance import advance
 from orchestration.engine.drain import drain

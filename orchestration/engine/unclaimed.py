@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from orchestration.core import registry
 from orchestration.core.states import FINISHED, FORWARD_STATES, Direction
+from orchestration.database import connection
 from orchestration.engine.ahead import Ahead
 from orchestration.engine.attempts import Attempt
 from orchestration.engine.claims import KNOWN, SAGA, UNCLAIMED, Delivery, StepMessage, read_known

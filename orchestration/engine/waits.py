@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
@@ -19,6 +18,7 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import check_envelope
 from orchestration.core.nodes import Wait
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.database import transaction
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents

@@ -7,12 +7,11 @@ from itertools import combinations
 from string import Template
 from typing import Any
 
-from django.db import connection
-
 from orchestration.core import registry
 from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Choice, Node, Parallel, Sequence, Step, Wait
+from orchestration.database import connection
 
 _FRAGMENTS = {
     # How a saga is called in a violation; what `saga show` understands comes last.

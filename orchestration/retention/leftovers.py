@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
 
+from orchestration.database import connection
 from orchestration.models import DeadLetter, QueueProbe
 from orchestration.retention.registry import Batch, Round, prunes
 

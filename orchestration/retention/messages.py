@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
-from django.db import connection
-
+from orchestration.database import connection
 from orchestration.retention.registry import Batch, Round, prunes
 
 _SENT = """

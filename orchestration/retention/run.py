@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 
+from orchestration.database import connection, transaction
 from orchestration.engine.reading import database_now
 from orchestration.retention.ages import Age
 from orchestration.retention.registry import Batch, Kind, Round

@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from orchestration.core.states import TERMINAL, SagaState
+from orchestration.database import connection
 from orchestration.invariants.asking import facts
 from orchestration.retention.registry import Batch, Round, Take, prunes
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.core import registry
 from orchestration.core.binding import takers_of
 from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.database import transaction
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.locks import lock_saga

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
+from orchestration.database import transaction
 from orchestration.engine.incidents import open_incident, resolve_incidents
 from orchestration.models import Saga
 from orchestration.models.saga import LIVE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.db.models.functions import Now
 
+from orchestration.database import transaction
 from orchestration.engine import relay
 from orchestration.engine.history import note
 from orchestration.engine.locks import lock_saga

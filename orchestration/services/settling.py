@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.module_loading import autodiscover_modules
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message, StepReference
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.core.storable import facts_of
+from orchestration.database import transaction
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.contexts import context_for
 from orchestration.engine.history import move, note

@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from django.db import connection, transaction
-
+from orchestration.clock import with_zone
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
 from orchestration.core.references import Message
 from orchestration.core.storable import MOST_BYTES, facts_of, size_of
 from orchestration.crash_points import reach
+from orchestration.database import connection, transaction
 from orchestration.engine import outbox
 from orchestration.engine.beginning import begin
 from orchestration.engine.reading import database_now
@@ -117,7 +117,7 @@ def publish_event(
         "type": type,
         "source": source,
         "key": key,
-        "time": database_now().isoformat(),
+        "time": with_zone(database_now()).isoformat(),
         "dataschema": dataschema_of(type),
         "data": data or {},
     }

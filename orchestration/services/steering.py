@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.core import registry
 from orchestration.core.plan import pivot_has_begun
 from orchestration.core.states import FORWARD_STATES, TERMINAL, SagaState
+from orchestration.database import transaction
 from orchestration.engine.failures import begin_undo
 from orchestration.engine.history import note
 from orchestration.engine.locks import lock_saga

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from django.db import transaction
-
 from orchestration.crash_points import reach
+from orchestration.database import transaction
 from orchestration.engine import outbox
 from orchestration.models import Saga
 

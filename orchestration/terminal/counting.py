@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.clock import with_zone
 from orchestration.models import DeadLetter, Incident, OutboxMessage, Saga, SagaEvent
 from orchestration.terminal.words import harmless, moment
 
@@ -79,8 +80,8 @@ def dead_letters(limit: int) -> dict[str, Any]:
                 "excerpt": letter.excerpt,
                 "sha256": letter.sha256,
                 "times": letter.times,
-                "received_at": letter.received_at.isoformat(),
-                "last_at": letter.last_at.isoformat(),
+                "received_at": with_zone(letter.received_at).isoformat(),
+                "last_at": with_zone(letter.last_at).isoformat(),
             }
             for letter in DeadLetter.objects.order_by("-last_at")[:limit]
         ],

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
+from orchestration.clock import with_zone
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
 from orchestration.standing import LeftStanding, left_standing
 from orchestration.terminal.counting import rescues_in
@@ -132,4 +133,4 @@ def _incident(row: Incident) -> dict[str, Any]:
 
 
 def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
+    return with_zone(at).isoformat() if at is not None else None

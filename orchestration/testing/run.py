@@ -8,14 +8,15 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import uuid4
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils.module_loading import autodiscover_modules
 
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import TERMINAL, SagaState
+from orchestration.database import transaction
 from orchestration.engine.advance import advance
 from orchestration.engine.drain import drain
 from orchestration.engine.reading import database_now
@@ -58,7 +59,7 @@ class SagaRun:
         fail_at: Times = (),
         reject_at: Times = (),
         lose_answer_at: Times = (),
-        answers: Mapping[str, Message] | None = None,
+        answers: Mapping[str, Message | NotNeeded] | None = None,
         business_key: str | None = None,
         reference: str = "",
         doubled: bool = False,

@@ -10,8 +10,9 @@ from typing import Any
 from unittest import mock
 
 from orchestration.core.context import StepContext
+from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
-from orchestration.engine.participants import Participant, everyone
+from orchestration.engine.participants import Participant, everyone, participant_for
 from orchestration.errors import OutcomeUnknown, StepRejected
 
 Times = str | Iterable[str] | Mapping[str, int]
@@ -34,7 +35,7 @@ class Script:
     """Raises StepRejected instead of acting."""
     lose_answer_at: Times = ()
     """Acts, then raises OutcomeUnknown: the answer is lost on its way."""
-    answers: Mapping[str, Message] = field(default_factory=dict)
+    answers: Mapping[str, Message | NotNeeded] = field(default_factory=dict)
     """Returns this instead of acting."""
     calls: list[tuple[str, str, int]] = field(default_factory=list)
     """Every call made: task, direction, attempt."""
@@ -75,10 +76,11 @@ def scripted(script: Script) -> Iterator[Script]:
 
 
 def check_names(script: Script) -> None:
-    """Refuse a script that names a task nobody performs: it would silently test nothing.
+    """Refuse a script that names a task nobody performs, or answers what no task gives: it would test nothing that can happen.
 
     Raises:
         ValueError: naming the tasks.
+        TypeError: an answer is not what its task gives.
     """
     named = {n for kind in ("fail_at", "reject_at", "lose_answer_at") for n in _times(getattr(script, kind))}
     unknown = sorted((named | set(script.answers)) - set(everyone()))
@@ -86,6 +88,10 @@ def check_names(script: Script) -> None:
         raise ValueError(
             f"no participant performs {', '.join(unknown)}; use task names, such as 'payments.capture'"
         )
+    for task, answer in script.answers.items():
+        performer = participant_for(task)
+        if performer is not None and not isinstance(answer, NotNeeded):
+            performer.check_result(answer)
 
 
 def _times(given: Times) -> dict[str, int]:

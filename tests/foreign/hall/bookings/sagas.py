@@ -1,0 +1,32 @@
+"""A saga in the words of whoever lets halls."""
+
+from orchestration import Message, hours, local, nothing, saga, step, wait_for
+from orchestration.core.dsl import give_up
+
+
+class BookHall(Message):
+    hall: str
+
+
+class Booked(Message):
+    booking: int
+
+
+class Opened(Message):
+    door: str
+
+
+book = local("bookings.book", takes=BookHall, gives=Booked)
+release = local("bookings.release", takes=Booked)
+bill = local("bookings.bill", takes=BookHall)
+thank = local("bookings.thank", takes=Opened)
+
+let_hall = saga(
+    "bookings.let",
+    version=1,
+    input=BookHall,
+    flow=step(book, undo=release)
+    | step(bill, undo=nothing("nobody has paid yet"))
+    | wait_for("doors.opened", within=hours(2), otherwise=give_up, gives=Opened)
+    | step(thank, undo=nothing("it is the last")),
+)

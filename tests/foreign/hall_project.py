@@ -1,0 +1,102 @@
+"""The second foreign project: a copy of it with the engine beside it, its two databases, and its commands and worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg2
+
+from config.boot.apart import environment_apart
+from tests.bootstrap.running_system import clean_environment, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class HallProject:
+    """Where it lies, and how its commands are run."""
+
+    def __init__(self, folder: Path, database: str) -> None:
+        self.folder, self.log, self.reports = folder / "site", folder / "worker.log", folder / "reports"
+        shutil.copytree(ROOT / "tests" / "foreign" / "hall", self.folder)
+        shutil.copytree(ROOT / "orchestration", self.folder / "orchestration")  # the engine, and nothing else
+        self.environment = {
+            **clean_environment(),
+            "DJANGO_SETTINGS_MODULE": "hall_settings",
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(_libraries())]),
+            "HALL_DATABASE": database,
+            "HALL_BROKER": os.environ["CELERY_BROKER_URL"],
+            "HALL_RESULTS": os.environ["CELERY_RESULT_BACKEND"],
+            "HALL_SENTRY": str(self.reports),
+        }
+
+    def ended(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of its `manage.py` to the end."""
+        return subprocess.run(
+            [sys.executable, "-W", "error::RuntimeWarning", "manage.py", *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> str:
+        """Run a command that must succeed, and return what it prints."""
+        ended = self.ended(*arguments, **environment)
+        assert ended.returncode == 0, ended.stderr[-3000:]
+        return ended.stdout
+
+    @contextmanager
+    def worker(self, *options: str) -> Iterator[None]:
+        """A real worker of the project, until the block ends."""
+        queues = ["-Q", "bookings,hall-engine", "-c", "2", "-l", "INFO"]
+        with self.log.open("w") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "hall_celery", "worker", *queues, *options],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        try:
+            wait_until(lambda: " ready." in self.log.read_text(), "the worker is ready", 30)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _libraries() -> Path:
+    """Where psycopg 3 and Sentry are."""
+    python = environment_apart("foreign", told="making an environment for somebody else's project")
+    return Path(sysconfig.get_path("purelib", "venv", vars={"base": str(python.parents[1])}))
+
+
+@contextmanager
+def hall_with_tables(folder: Path) -> Iterator[HallProject]:
+    """The project with two new databases on the run's server: the replica has the tables, and what is written never gets there."""
+    server, name = os.environ["DATABASE_URL"], f"hall_{uuid4().hex[:8]}"
+    connection = psycopg2.connect(server)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+        try:
+            project = HallProject(folder, urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
+            project.run("migrate", "--verbosity", "0")
+            cursor.execute(f"CREATE DATABASE {name}_replica TEMPLATE {name}")
+            yield project
+        finally:
+            for each in (name, f"{name}_replica"):
+                cursor.execute(f"DROP DATABASE IF EXISTS {each} WITH (FORCE)")
+    connection.close()
