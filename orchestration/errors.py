@@ -17,6 +17,7 @@ SagaError
     ├── OutcomeUnknown         sent, no answer: look up before anything else
     ├── EffectDiffers          it took effect, and not as it was asked to: a person must decide
     ├── SkipRest               done early, as a success
+    ├── CommandNotBuilt        raised by the engine: the stored results do not fill the command, so the code must be mended
     └── StepExhausted          raised by the engine when a step's policy gives up
 """
 
@@ -140,6 +141,12 @@ class SkipRest(StepError):
     """Done early: the rest of the saga is skipped and it completes as a success."""
 
     code = "skip_rest"
+
+
+class CommandNotBuilt(StepRetryable):
+    """What is stored does not make the command that the step takes now: nothing has happened, and only other code can mend it."""
+
+    code = "bad_command"
 
 
 class StepExhausted(StepError):

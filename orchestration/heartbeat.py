@@ -15,6 +15,7 @@ from django.db import Error as DatabaseError
 
 from orchestration.conf import engine_settings
 from orchestration.database import connection
+from orchestration.engine.bad_commands import look_again
 from orchestration.engine.sweep import sweep
 from orchestration.errors import SendFailed
 
@@ -31,11 +32,14 @@ _thread: threading.Thread | None = None
 
 def beat(stop: threading.Event) -> None:
     """Sweep until told to stop. Survives a database or broker that is away, and tells the log so once a round."""
-    failures = 0
+    failures, fresh = 0, True
     try:
         while not stop.is_set():
             swept = None
             try:
+                if fresh:
+                    look_again()
+                    fresh = False
                 swept = sweep()
                 failures = 0
             except SendFailed as error:

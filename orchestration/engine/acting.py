@@ -15,13 +15,14 @@ from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.storable import LONGEST_MESSAGE, facts_of, storable_text
 from orchestration.crash_points import reach
 from orchestration.database import connection
+from orchestration.engine.bad_commands import not_built
 from orchestration.engine.claims import Claim, Delivery, StepMessage
 from orchestration.engine.contexts import context_for
 from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant
 from orchestration.engine.quick import is_quick
 from orchestration.engine.records import Ending
-from orchestration.errors import SkipRest, StepRejected
+from orchestration.errors import SkipRest
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Acting:
         """What the step is given.
 
         Raises:
-            StepRejected: its command cannot be built.
+            CommandNotBuilt: the results of the earlier steps do not make the command.
         """
         step = self.definition.steps[self.message.step]
         takes = self.participant.reference.takes
@@ -78,9 +79,8 @@ class Acting:
                 self.definition, step, takes, self.delivery.saga["input"], self.delivery.results
             )
         except ValidationError as error:
-            # No retry can mend a command that cannot be built.
-            reason = f"the command for {self.message.step} cannot be built: {error}"
-            raise StepRejected(reason, code="bad_command") from error
+            # Not with the cause behind it, which repeats what it was given: it may hold secrets.
+            raise not_built(self.message.step, error) from None
         return self.command
 
     def act_locally(self, command: Message) -> Acted:

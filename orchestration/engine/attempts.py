@@ -20,6 +20,7 @@ from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.storable import facts_of
 from orchestration.database import connection, transaction
+from orchestration.database_errors import is_conflict, is_outage
 from orchestration.engine.acting import Acted, Acting
 from orchestration.engine.ahead import Ahead
 from orchestration.engine.claims import UNCLAIMED, Claim, Delivery, StepMessage
@@ -32,7 +33,9 @@ from orchestration.engine.participants import Participant, participant_for
 from orchestration.engine.records import Ending, NextClaim, NotRecorded, record_ending
 from orchestration.engine.release import release_claim
 from orchestration.engine.transport import knock
+from orchestration.errors import CommandNotBuilt, StepError
 from orchestration.models import Saga, SagaStep
+from orchestration.signals import tell_ended
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +149,7 @@ class Attempt(Acting):
             ends=isinstance(foreseen, Ends),
             then=None if unclaimed else then,
         )
-        if self.claim.attempts >= MAY_HAVE_BEEN_TOLD:
+        if self.claim.attempts >= MAY_HAVE_BEEN_TOLD or self.claim.token > 1:
             resolve_incidents(
                 Saga(id=self.message.saga_id),
                 step=self.message.step,
@@ -158,6 +161,7 @@ class Attempt(Acting):
         if then is not None and claim is not None:
             self.following = self.follow(rows, ending, then, claim)
         if recorded.ended:
+            tell_ended(self.message.saga_id, SagaState.COMPLETED.value)
             return Verdict.ENDED
         return Verdict.CARRY_ON if recorded.carries and not ending.skip_rest else Verdict.STOP
 
@@ -206,10 +210,30 @@ class Attempt(Acting):
         return self._failed(error)
 
     def _failed(self, error: Exception) -> Verdict:
+        self._say_loudly(error)
         decided = self._write_failure(error)
         if decided is not None and decided.final:
             raise decided.error from error
         return Verdict.STOP
+
+    def _say_loudly(self, error: Exception) -> None:
+        """Log what is no answer of a step but a bug in it, with its traceback: from the rows alone nobody would be called."""
+        if is_outage(error) or is_conflict(error):
+            return
+        if isinstance(error, StepError) and not isinstance(error, CommandNotBuilt):
+            return
+        saga = self.delivery.saga
+        logger.error(
+            "saga %s %s (%s): %s (%s) failed in attempt %s: %s",
+            saga["reference"] or saga["business_key"],
+            self.message.saga_id,
+            self.definition,
+            self.message.step,
+            self.message.direction.value,
+            self.claim.attempts + 1,
+            type(error).__name__,
+            exc_info=error,
+        )
 
     def _write_failure(self, error: Exception) -> Failed | None:
         """Record a failure. One that cannot be recorded as it is, is recorded as that, and a person is told."""

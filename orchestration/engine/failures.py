@@ -26,6 +26,7 @@ from orchestration.core.storable import (
 )
 from orchestration.database import transaction
 from orchestration.database_errors import is_conflict, is_outage, sqlstate
+from orchestration.engine.bad_commands import keep_place
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import move, note
@@ -34,6 +35,7 @@ from orchestration.engine.late import keep_late_failure
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import database_now
 from orchestration.errors import (
+    CommandNotBuilt,
     EffectDiffers,
     OutcomeUnknown,
     StepError,
@@ -42,6 +44,7 @@ from orchestration.errors import (
     StepRetryable,
 )
 from orchestration.models import Saga, SagaStep
+from orchestration.signals import tell_failed
 
 POSTPONED_FOR = timedelta(seconds=5)
 """How long a step waits for a database that could not serve it."""
@@ -123,6 +126,13 @@ def record_failure(
             row.save()
             saga.save()
             return Failed(False, StepRetryable(row.error["message"]))
+        if isinstance(error, CommandNotBuilt):
+            row.deliveries -= 1
+            row.state, row.due_at = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value, None
+            keep_place(saga, row.name, row.direction, error.message)
+            row.save()
+            saga.save()
+            return Failed(False, error)
         row.attempts += 1
         if isinstance(error, EffectDiffers):
             _keep_its_place(saga, row, error)
@@ -139,6 +149,7 @@ def record_failure(
             _try_again(saga, row, definition, policy, error)
         row.save()
         saga.save()
+        tell_failed(saga, row, final=final)
         if not final:
             return Failed(False, StepRetryable(row.error["message"]))
         return Failed(True, _final_error(error, row))
@@ -159,6 +170,7 @@ def give_up_killer(saga_id: UUID, row_id: int, definition: SagaDefinition) -> St
         _give_up(saga, row, definition, error)
         row.save()
         saga.save()
+        tell_failed(saga, row, final=True)
         return error
 
 

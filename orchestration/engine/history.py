@@ -10,6 +10,7 @@ from orchestration.core.replay import ANNOTATIONS
 from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState
 from orchestration.errors import TransitionRefused
 from orchestration.models import Saga, SagaEvent
+from orchestration.signals import tell_ended
 
 
 def note(
@@ -34,6 +35,7 @@ def move(saga: Saga, to: SagaState, kind: str, *, who: str = "engine", step: str
     if to in TERMINAL:
         saga.ended_at = Now()
         saga.wake_at = None
+        tell_ended(saga.id, to.value)
     _write(saga, kind, before.value, to.value, who, step, "", data)
 
 

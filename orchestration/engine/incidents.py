@@ -7,6 +7,7 @@ from collections.abc import Collection
 from django.db.models.functions import Now
 
 from orchestration.models import Incident, Saga
+from orchestration.signals import tell_closed, tell_opened
 
 RUNBOOKS = {
     "undo_failed": "The effect of {step} still exists. Look at the provider. Then retry the undo; or undo it there and record that (saga settle REF {step} --undo --done); or leave it (saga skip REF {step}).",
@@ -20,23 +21,33 @@ RUNBOOKS = {
     "cannot_settle": "Nobody can say whether {step} took effect; the message says why. Look at the provider, then record it: saga settle REF {step} --done or --absent.",
     "cannot_reach": "{step} cannot be brought to its end: its provider has not answered for more than two minutes. Nothing is lost, and the engine goes on asking; this closes by itself when it answers. Look whether the provider, or the way to it, is down.",
     "effect_differs": "At the provider {step} has had another effect than was asked for; the message names both. Put it right there; the engine looks again every ten minutes. Or record what is true: saga settle REF {step} --done or --absent.",
+    "bad_command": "The code that runs now cannot build what {step} is to be given from what is stored; the message names the fields. Nobody is refused for it, and nothing is undone but by the saga's deadline. Deploy code that can (give the new field a default, or keep the old version of the definition); the engine tries again each minute and when a worker starts, and this closes by itself.",
     "cannot_record": "{step} has answered with something that cannot be recorded; the log of its worker has the traceback. Mend the code of the step, then retry it; or look at the provider and record what is true: saga settle REF {step} --done or --absent.",
 }
 
 
 def open_incident(saga: Saga, kind: str, *, step: str = "", message: str) -> Incident:
     """Open an incident, or return the one already open for this saga, kind and step. Inside a transaction."""
-    incident, _ = Incident.objects.get_or_create(
+    incident, is_new = Incident.objects.get_or_create(
         saga=saga,
         kind=kind,
         step=step,
         resolved_at=None,
         defaults={"message": message, "runbook": RUNBOOKS[kind].format(step=step)},
     )
+    if is_new:
+        tell_opened(incident)
     return incident
 
 
-CLOSE_BY_THEMSELVES = ("step_struggles", "cannot_reach", "cannot_settle", "effect_differs", "cannot_record")
+CLOSE_BY_THEMSELVES = (
+    "step_struggles",
+    "cannot_reach",
+    "cannot_settle",
+    "effect_differs",
+    "cannot_record",
+    "bad_command",
+)
 """Kinds that close when the step comes to its end after all."""
 
 
@@ -54,4 +65,5 @@ def resolve_incidents(
         found = found.filter(step=step)
     if kind is not None:
         found = found.filter(kind__in=[kind] if isinstance(kind, str) else kind)
+    tell_closed(found, by=by, resolution=resolution)
     return found.update(resolved_at=Now(), resolved_by=by, resolution=resolution)

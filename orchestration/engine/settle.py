@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
+from pydantic import ValidationError
 
 from orchestration.conf import engine_settings
 from orchestration.core import registry
@@ -23,6 +24,8 @@ from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.storable import cut_to_fit, facts_of
 from orchestration.database import transaction
 from orchestration.database_errors import is_outage
+from orchestration.engine.bad_commands import KIND as BAD_COMMAND
+from orchestration.engine.bad_commands import LOOK_AGAIN, not_built
 from orchestration.engine.claims import Claim, StepMessage, claim_unsettled
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.contexts import context_for
@@ -58,7 +61,13 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     claim, earlier = claimed
     known = SagaStep.objects.filter(saga=saga, direction="forward", state="done").exclude(result=None)
     results = {row.name: row.result or {} for row in known}
-    command = build_command(definition, definition.steps[step], reference.takes, saga.input, results)
+    try:
+        command = build_command(definition, definition.steps[step], reference.takes, saga.input, results)
+    except ValidationError as error:
+        bad = not_built(step, error)
+        logger.error("saga %s: %s", saga_id, bad.message)
+        _record_unsettled(saga_id, claim, bad, Told(BAD_COMMAND, bad.message))
+        return
     delivery = StepMessage(saga_id, step, Direction.FORWARD, saga.epoch, (), "")
     facts = {
         "business_key": saga.business_key,
@@ -182,6 +191,8 @@ def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, told
         )
         row.lease_until = None
         row.due_at = saga.wake_at = now + timedelta(seconds=delay)
+        if told is not None and told.kind == BAD_COMMAND:
+            row.due_at, saga.wake_at = None, now + LOOK_AGAIN
         row.save()
         if told is None and now - (row.ended_at or row.started_at or now) > UNREACHABLE_AFTER:
             message = f"nobody answers what became of {row.name}: {facts['message'] if facts else ''}"

@@ -25,6 +25,7 @@ from orchestration.engine.claims import UNCLAIMED, Claim, StepMessage
 from orchestration.engine.quick import took
 from orchestration.engine.records_unclaimed import DoneStep, NotTogether, record_unclaimed
 from orchestration.errors import StepError
+from orchestration.signals import tell_ended
 
 TOGETHER_SECONDS = 0.05
 """After so long a transaction takes in no further step: others may wait for the rows it holds."""
@@ -105,6 +106,8 @@ def share(first: Attempt) -> Done | Undone:
                 ends=ends,
                 then=None if unclaimed else then,
             )
+            if ends:
+                tell_ended(first.message.saga_id, SagaState.COMPLETED.value)
             _reach_each(first, done, "K9")
     except Exception as error:
         return _answer(first, attempt, error, claim)
