@@ -7,6 +7,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from money import format_minor
 from notifications.contracts import OrderNews
 from notifications.models import Kind
 
@@ -15,11 +16,6 @@ SUBJECTS = {
     Kind.ORDER_BACKORDERED: "Your order {reference} has to wait for stock",
     Kind.ORDER_CANCELLED: "Your order {reference} was cancelled",
 }
-
-_WITHOUT_CENTS = frozenset(
-    {"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF", "UGX", "PYG", "RWF", "DJF"}
-)
-_WITH_THREE = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +31,12 @@ def render(kind: Kind, news: OrderNews, **more: Any) -> Words:
     """The words of one e-mail. `more` are further values for the templates of this kind."""
     # One line each: a line break in a name must not become a header of its own.
     subject = " ".join(SUBJECTS[kind].format(reference=news.reference).split())[:200]
-    values = {"news": news, "subject": subject, "amount": money(news.amount_minor, news.currency), **more}
+    values = {
+        "news": news,
+        "subject": subject,
+        "amount": format_minor(news.amount_minor, news.currency),
+        **more,
+    }
     text = render_to_string(f"notifications/{kind.value}.txt", values)
     html = render_to_string(f"notifications/{kind.value}.html", values)
     return Words(subject=subject, text=text.strip() + "\n", html=html)
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount as people write it: `1,234.50 USD`. Integers all the way."""
-    places = 0 if currency in _WITHOUT_CENTS else 3 if currency in _WITH_THREE else 2
-    whole, rest = divmod(amount_minor, 10**places)
-    return f"{whole:,}.{rest:0{places}} {currency}" if places else f"{whole:,} {currency}"

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 
+from money import format_minor
 from orchestration.admin.participants import ParticipantPage
 from orchestration.admin.theme import label
 from payments.models import Payment, PaymentState
-from payments.money import format_minor
 
 COLOURS = {
     PaymentState.AUTHORIZED.value: "info",

@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from money import known_currency
 from orchestration import Message, external
 
 AmountMinor = Annotated[int, Field(gt=0, strict=True)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, AfterValidator(known_currency)]
 
 
 class AuthorizePayment(Message):

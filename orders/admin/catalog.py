@@ -9,10 +9,10 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from money import format_minor
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
 from orders.models import Product
-from orders.money import format_minor
 
 
 class DiscontinuedFilter(SimpleListFilter):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from money import format_minor
 from orders.models import OrderLine
-from orders.money import format_minor
 
 
 class LineMoney:

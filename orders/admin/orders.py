@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 
+from money import format_minor
 from orchestration.admin.beside import links
 from orchestration.admin.read_only import ReadOnlyPage, ReadOnlyRows
 from orchestration.admin.theme import label
@@ -18,7 +19,6 @@ from orders.admin.colours import STATUS
 from orders.admin.line_money import LineMoney
 from orders.admin.search import HELP, orders_called
 from orders.models import Order, OrderLine
-from orders.money import format_minor
 from orders.status import FINAL, OrderStatus
 
 _OPEN = [status.value for status in OrderStatus if status not in FINAL]

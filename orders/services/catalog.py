@@ -18,9 +18,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from money import UnknownCurrency, to_minor_units
 from orders.errors import CatalogError, Problem
 from orders.models import Product
-from orders.money import to_minor_units
 from shipping.contracts import StockLevel
 
 MOST_UNITS = 1_000_000_000
@@ -112,19 +112,16 @@ def _read_product(row: Any, place: str) -> tuple[list[Problem], Product | None, 
             or "\0" in value
         ):
             wrong(field, f"must be text of {1 if required else 0} to {most} characters")
-    currency = row.get("currency")
-    if not (
-        isinstance(currency, str)
-        and len(currency) == 3
-        and currency.isascii()
-        and currency.isupper()
-        and currency.isalpha()
-    ):
-        wrong("currency", "must be a currency code of three capital letters such as USD")
-        currency = "USD"
-    price = 0
+    price, currency = 0, row.get("currency")
+    if not isinstance(currency, str):
+        currency = ""
     try:
+        if not currency:
+            raise UnknownCurrency("must be a currency code of three capital letters such as USD")
         price = to_minor_units(row.get("unit_price"), currency)
+    except UnknownCurrency as error:
+        wrong("currency", str(error))
+        currency = ""
     except ValueError as error:
         wrong("unit_price", str(error))
     units = row.get("units_in_stock")

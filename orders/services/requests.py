@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from money import known_currency
 from notifications.contracts import why_not_mailable
 from orders.models.order import MOST_PER_LINE
 
@@ -91,7 +92,7 @@ Sku = Annotated[str, _text(64), Plain]
 Email = Annotated[str, _text(254), AfterValidator(_email)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 CardToken = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{2,63}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(known_currency)]
 Quantity = Annotated[int, Field(ge=1, le=MOST_PER_LINE, strict=True)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from orders.money import format_minor
+from money import format_minor
 from orders.status import OrderStatus
 
 register = template.Library()

@@ -13,6 +13,7 @@ import secrets
 import time
 from typing import Any
 
+from money import UnknownCurrency, minor_digits
 from payments.cards import CARDS, SLOW_SECONDS, SandboxCard
 from payments.sandbox.answers import (
     HANGS,
@@ -127,8 +128,10 @@ class Bank:
 
     def _authorize(self, key: str, request: dict[str, Any], calls_before: int) -> Answer:
         order_id, currency = read_text(request, "order_id"), read_text(request, "currency")
-        if len(currency) != 3:
-            raise invalid("currency must be a code of three letters")
+        try:
+            minor_digits(currency)
+        except UnknownCurrency as error:
+            raise invalid(str(error)) from None
         card = CARDS.get(read_text(request, "card"))
         if card is None:
             raise Refusal(402, "unknown_card", f"No such test card; use one of {', '.join(CARDS)}.")

@@ -56,6 +56,7 @@ def test_the_public_names_of_the_engine() -> None:
             "NOT_NEEDED",
             "EffectDiffers",
             "Failure",
+            "Kept",
             "Message",
             "NotNeeded",
             "OutcomeUnknown",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +17,7 @@ from django.utils import timezone
 from notifications.backends import EmlFileBackend
 from notifications.mail import find_email, message_id_for, record_sent, send_email, write_email
 from notifications.models import EmailMessage, Kind
-from notifications.rendering import Words, money
+from notifications.rendering import Words
 from orchestration import OutcomeUnknown, StepError, StepRetryable
 
 WORDS = Words(subject="Subject", text="Text\n", html="<p>Text</p>")
@@ -177,20 +176,3 @@ def test_what_cannot_be_true_of_a_mail_is_refused(changes: dict[str, Any]) -> No
         changes = {"order_id": first.order_id}
     with pytest.raises(IntegrityError), transaction.atomic():
         EmailMessage.objects.create(**{**values, **changes})
-
-
-Amount = Callable[[int, str], str]
-
-
-@pytest.mark.parametrize(
-    ("minor", "currency", "text"),
-    [
-        (0, "USD", "0.00 USD"),
-        (5, "USD", "0.05 USD"),
-        (123450, "EUR", "1,234.50 EUR"),
-        (1234, "JPY", "1,234 JPY"),
-        (1234, "KWD", "1.234 KWD"),
-    ],
-)
-def test_money_is_written_as_people_write_it(minor: int, currency: str, text: str) -> None:
-    assert money(minor, currency) == text

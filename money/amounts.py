@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-MINOR_DIGITS = {
-    "BHD": 3,
-    "CLP": 0,
-    "ISK": 0,
-    "JOD": 3,
-    "JPY": 0,
-    "KRW": 0,
-    "KWD": 3,
-    "OMR": 3,
-    "TND": 3,
-    "VND": 0,
-}
-"""Digits of the minor unit (ISO 4217) where they are not two."""
+from money.currencies import UnknownCurrency, minor_digits
 
 HIGHEST_MINOR = 1_000_000_000
 """Of one price: ten million in a currency of cents. With 100 lines of 10,000 a total stays exact for JSON readers."""
@@ -26,11 +14,12 @@ def to_minor_units(price: object, currency: str) -> int:
     """A decimal price in minor units, exactly.
 
     Raises:
+        UnknownCurrency: there is no such currency.
         ValueError: not a decimal number, negative, too high, or finer than the currency's minor unit.
     """
     if isinstance(price, bool) or not isinstance(price, str | int | Decimal):
         raise ValueError('must be a decimal number such as "18.00"')
-    digits = MINOR_DIGITS.get(currency, 2)
+    digits = minor_digits(currency)
     try:
         amount = Decimal(price)
     except InvalidOperation:
@@ -51,6 +40,9 @@ def to_minor_units(price: object, currency: str) -> int:
 
 
 def format_minor(minor: int, currency: str) -> str:
-    """An amount for people, e.g. `1,234.50 USD`."""
-    digits = MINOR_DIGITS.get(currency, 2)
+    """Return an amount for people, e.g. `1,234.50 USD`; of a currency nobody knows, the minor units themselves."""
+    try:
+        digits = minor_digits(currency)
+    except UnknownCurrency:
+        return f"{minor:,} {currency} (minor units)"
     return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"
