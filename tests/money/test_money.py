@@ -84,5 +84,7 @@ def test_a_catalog_in_an_unknown_currency_is_refused(tmp_path: Path, currency: s
     row = {"sku": "S", "name": "N", "unit_price": "5.00", "units_in_stock": 1, "currency": currency}
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps({"products": [row]}))
-    with pytest.raises(CatalogError, match=r"currency: (.* is no currency of ISO 4217|must be a currency code)"):
+    with pytest.raises(
+        CatalogError, match=r"currency: (.* is no currency of ISO 4217|must be a currency code)"
+    ):
         import_catalog(path=path)
