@@ -9,19 +9,19 @@ from datetime import timedelta
 from celery import current_app
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
-from pydantic import ValidationError
 
 from orchestration.core import registry
-from orchestration.core.binding import build_command, has_undo
+from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.frontier import Measure, Ready, Unopened
 from orchestration.core.order import ordered_names
 from orchestration.core.references import StepReference
 from orchestration.core.states import FINISHED, FORWARD_STATES, Direction, SagaState, StepState
 from orchestration.engine.participants import participant_for
-from orchestration.engine.reading import database_now, newest_rows, view_of
+from orchestration.engine.reading import database_now, view_of
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaStep
+from orchestration.unbuildable import unbuildable
 
 Rows = dict[tuple[str, Direction], SagaStep]
 
@@ -47,7 +47,7 @@ class Outlook:
 def outlook() -> Outlook:
     """Look at every open saga: those that have not ended, and those in which a late effect is being undone.
 
-    Reads only. One query, and for each saga whose definition has changed under its version one more.
+    Each later command and each undo is built from the results that are stored. Reads only. Two queries for each 500 sagas.
     """
     autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
     found = Outlook()
@@ -55,18 +55,20 @@ def outlook() -> Outlook:
     still_open = Saga.objects.filter(Q(ended_at__isnull=True) | Q(wake_at__isnull=False)).order_by(
         "created_at"
     )
-    for saga in still_open.iterator():
+    for saga in still_open.prefetch_related("steps").iterator(chunk_size=500):
         found.open += 1
         try:
             definition = registry.find(saga.definition, saga.version)
         except UnknownDefinition:
             found.stranded.append(Stranded(saga, [_unknown(saga)]))
             continue
-        why = unroutable[str(definition)]
+        rows = _rows_of(saga)
+        unfit = list(unbuildable(saga, definition, rows))
+        why = [*unfit, *unroutable[str(definition)]]
         if saga.fingerprint != definition.fingerprint:
-            contradictions = list(_contradictions(saga, definition))
+            contradictions = list(_contradictions(saga, definition, rows))
             why = [*contradictions, *why]
-            found.changed += not contradictions
+            found.changed += not (contradictions or unfit)
         if why:
             found.stranded.append(Stranded(saga, why))
     return found
@@ -98,9 +100,13 @@ def _unroutable(definition: SagaDefinition) -> Iterator[str]:
             yield f"{reference.task} goes to queue {reference.queue}, which does not exist"
 
 
-def _contradictions(saga: Saga, definition: SagaDefinition) -> Iterator[str]:
+def _rows_of(saga: Saga) -> Rows:
+    rows = sorted(saga.steps.all(), key=lambda row: (row.generation, row.id))
+    return {(row.name, Direction(row.direction)): row for row in rows}
+
+
+def _contradictions(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
     """What has happened in a saga that its definition, changed under the same version, cannot be held against."""
-    rows = newest_rows(saga)
     for (name, direction), row in rows.items():
         if name not in definition.steps and name not in definition.waits:
             yield f"step {name}, which it has begun, is gone"
@@ -133,11 +139,6 @@ def _changed_ahead(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterat
     measure = Measure(view, Direction.FORWARD, database_now(), timedelta())
     begun = {name for name, direction in rows if direction is Direction.FORWARD}
     order = ordered_names(definition.flow)
-    results = {
-        name: row.result or {}
-        for (name, way), row in rows.items()
-        if way is Direction.FORWARD and row.state == StepState.DONE.value
-    }
     for item in measure.frontier(definition.flow):
         name = (
             item.wait.name if isinstance(item, Unopened) else item.step if isinstance(item, Ready) else None
@@ -147,10 +148,3 @@ def _changed_ahead(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterat
         overtaken = sorted(later for later in begun if (name, later) in order)
         if overtaken:
             yield f"{name} was put before {', '.join(overtaken)}, which it has begun already"
-        elif isinstance(item, Ready):
-            step = definition.steps[name]
-            try:
-                build_command(definition, step, step.reference.takes, saga.input, results)
-            except ValidationError as error:
-                missing = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
-                yield f"the command of {name}, which is next, cannot be built: {missing}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from orchestration.core.export import export_node
+from orchestration.core.fingerprint import fingerprint_of, shape, shapes
 from orchestration.core.nodes import Node, Nothing, Step, Wait
 from orchestration.core.policy import AFTER_PIVOT, FORWARD, RetryPolicy
 from orchestration.core.references import Message, StepReference
@@ -113,5 +112,6 @@ class SagaDefinition:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the export: changes when the flow changes."""
-        return hashlib.sha256(json.dumps(self.export(), sort_keys=True).encode()).hexdigest()
+        """Changes with the flow, and with the shape of a message that goes through it; not with words for people."""
+        nodes = [node for node in self.walk() if isinstance(node, Step | Wait)]
+        return fingerprint_of({**self.export(), "input": shape(self.input)}, shapes(nodes))

@@ -29,7 +29,7 @@ def definitions_have_not_changed() -> Finding:
           FROM orchestration_saga s
           JOIN unnest(%(name)s::text[], %(version)s::int[], %(fingerprint)s::text[]) AS d (name, version, fingerprint)
             ON d.name = s.definition AND d.version = s.version
-         WHERE d.fingerprint <> s.fingerprint
+         WHERE d.fingerprint <> s.fingerprint AND starts_with(s.fingerprint, 'f2:')
         """,
         _known(),
     )

@@ -254,7 +254,7 @@ def test_a_saga_that_nothing_will_wake_is_named(waiting: SagaRun) -> None:
 
 
 def test_a_definition_that_changed_under_its_sagas_is_named(waiting: SagaRun) -> None:
-    change_saga(waiting, fingerprint="other")
+    change_saga(waiting, fingerprint="f2:other")
     (found,) = violations("a saga keeps the definition it was started with")
     assert found.startswith("sample.trip T-waiting: version 1 of its definition has changed since")
 

@@ -9,8 +9,21 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pydantic import Field, create_model
 
-from orchestration import Message, SagaDefinition, days, escalate, external, local, saga, step, wait_for
+from orchestration import (
+    Message,
+    SagaDefinition,
+    StepReference,
+    days,
+    escalate,
+    external,
+    local,
+    nothing,
+    saga,
+    step,
+    wait_for,
+)
 from orchestration.core import registry
 from orchestration.core.nodes import Node
 from orchestration.models import Incident, Saga
@@ -98,7 +111,7 @@ def test_a_next_step_whose_command_can_no_longer_be_built_is_named(db: None, def
     define(A | step(local("sample.confirm", takes=NeedsMore), pivot=True))
     run.saga.steps.filter(name="sample.confirm").delete()
     (stranded,) = _check()["stranded"]
-    assert "the command of sample.confirm, which is next, cannot be built: shoe_size" in stranded["why"]
+    assert "the command of sample.confirm cannot be built from what is stored: shoe_size" in stranded["why"]
 
 
 def test_a_change_that_an_open_saga_can_live_with_is_only_mentioned(db: None, define: Define) -> None:
@@ -166,3 +179,62 @@ def test_people_are_told_in_sentences(db: None, define: Define) -> None:
         call_command("saga_check", stdout=out)
     assert "definition sample.deployed is gone" in out.getvalue()
     assert "1 open sagas, 1 of them stranded" in out.getvalue()
+
+
+class Numbered(Message):
+    seat: str
+    row: int
+
+
+class Optional(Message):
+    name: str
+    shoe_size: int = 42
+
+
+@pytest.mark.parametrize(
+    ("last", "undo", "why"),
+    [
+        (local("sample.confirm", takes=NeedsMore), sample.unregister, "the command of sample.confirm"),
+        (sample.confirm, local("sample.unregister", takes=NeedsMore), "the undo of sample.register"),
+    ],
+)
+def test_every_later_command_and_undo_of_an_open_saga_is_built_from_what_is_stored(
+    db: None, define: Define, last: StepReference, undo: StepReference, why: str
+) -> None:
+    run = _waiting(define(A | HERE | C))
+    define(step(sample.register, undo=undo) | HERE | step(last))
+    (stranded,) = _check()["stranded"]
+    assert stranded["id"] == str(run.id)
+    assert stranded["why"] == [f"{why} cannot be built from what is stored: shoe_size"]
+
+
+def test_a_field_that_a_later_step_will_give_and_an_optional_one_strand_nobody(
+    db: None, define: Define
+) -> None:
+    _waiting(define(A | HERE | C))
+    comes = local("sample.book_seat", takes=sample.BookSeat, gives=Numbered)
+    takes = local("sample.confirm", takes=Numbered)
+    define(A | HERE | step(comes, undo=sample.free_seat) | step(takes))
+    assert _check()["stranded"] == []
+    define(A | HERE | step(local("sample.confirm", takes=Optional), pivot=True))
+    assert _check() == {"ok": True, "open": 1, "changed": 1, "stranded": []}
+
+
+def test_the_fingerprint_covers_what_messages_hold_and_no_words(define: Define) -> None:
+    def named(kind: type[Message], why: str = "words") -> str:
+        flow = step(local("sample.confirm", takes=kind), undo=nothing(why)) | HERE
+        return define(flow, version=7).fingerprint
+
+    same = create_model("Shape", __base__=Message, __doc__="Other words.", name=(str, Field(title="Called")))
+    plain = create_model("Shape", __base__=Message, name=(str, ...))
+    longer = create_model("Shape", __base__=Message, name=(str, ...), title=(str, ...))
+    assert named(same, "other words") == named(plain)
+    assert named(longer) != named(plain)
+    assert len(named(plain)) <= 64
+
+
+def test_a_saga_with_a_fingerprint_of_an_older_kind_goes_on(db: None, define: Define) -> None:
+    run = _waiting(define(A | HERE | C))
+    Saga.objects.filter(id=run.id).update(fingerprint="0" * 64)
+    assert _check() == {"ok": True, "open": 1, "changed": 1, "stranded": []}
+    assert run.send("sample.here").until(lambda each: each.state == "completed").undone == []
