@@ -39,10 +39,7 @@ CSRF_COOKIE_NAME = "__Host-orderly_csrf"
 
 # Names with a hash of the content, made by `manage.py collectstatic`: browsers may keep them for ever.
 WHITENOISE_USE_FINDERS = False
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
+STORAGES = GATHERED_STATIC_FILES
 
 if os.environ.get("ORDERLY_SMTP_HOST"):
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
