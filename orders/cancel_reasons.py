@@ -32,4 +32,5 @@ def reason_for(failure: Failure | None) -> str:
         return BY_CODE[failure.code]
     if failure.kind in BY_KIND:
         return BY_KIND[failure.kind]
-    return failure.message.strip() or "The order could not be fulfilled."
+    # Not the message: it may be a provider's own, in words and with names that are not for customers.
+    return "The order could not be fulfilled."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -31,7 +31,18 @@ from orders.services.reading import list_orders, read_order_in_full
 from orders.services.requests import PlaceOrder, Plain
 from orders.strict_json import read_json
 
-api = NinjaAPI(
+
+class _Api(NinjaAPI):
+    """An API whose answers nobody keeps: they hold names and addresses."""
+
+    def create_response(self, *arguments: Any, **named: Any) -> HttpResponse:
+        """Return an answer."""
+        response = super().create_response(*arguments, **named)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+api = _Api(
     title="Orderly",
     version="1",
     description="Place orders and follow them. Errors are `application/problem+json`; money is in minor units.",

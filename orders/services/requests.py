@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from datetime import date
 from typing import Annotated, Any
@@ -46,11 +47,35 @@ PRICE_FIELDS = frozenset(
 """Sent by shops that show a price; dropped, because only our catalog decides what something costs."""
 
 
-def _without_control_characters(text: str) -> str:
-    # NUL cannot be stored by PostgreSQL, and a line break in a name could forge an e-mail header or a log line.
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("control characters")
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They turn round what stands beside them, on whatever page that is."""
+_NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Control characters: a NUL cannot be stored, and a line break could forge an e-mail header or a log line. And halves of characters,
+characters for private use, and those that are none (yet)."""
+
+
+def _readable(text: str) -> str:
+    if any(character in _BIDI_CONTROLS or unicodedata.category(character) in _NO_TEXT for character in text):
+        raise ValueError("characters that are not text")
+    # Joiners and accents belong to many names; alone they show nothing.
+    if text and not any(unicodedata.category(character)[0] in "LNPS" for character in text):
+        raise ValueError("nothing that can be seen")
     return text
+
+
+def _no_card_number(token: str) -> str:
+    if re.search(r"\d{13}", token.replace("_", "")):
+        raise ValueError("a card number")
+    return token
+
+
+def _written_date(value: Any) -> Any:
+    # Not a number of seconds, which pydantic would take as well: 0 is no day in 1970.
+    if isinstance(value, date) or (
+        isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII)
+    ):
+        return value
+    raise ValueError("no date")
 
 
 def _email(text: str) -> str:
@@ -84,14 +109,17 @@ def _text(most: int) -> Any:
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=most)
 
 
-Plain = AfterValidator(_without_control_characters)
+Plain = AfterValidator(_readable)
 Name = Annotated[str, _text(200), Plain]
 Short = Annotated[str, _text(100), Plain]
 MaybeShort = Annotated[Short | None, BeforeValidator(_none_if_blank)]
 Sku = Annotated[str, _text(64), Plain]
-Email = Annotated[str, _text(254), AfterValidator(_email)]
+Email = Annotated[str, _text(254), Plain, AfterValidator(_email)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-CardToken = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{2,63}$")]
+CardToken = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{2,63}$"), AfterValidator(_no_card_number)
+]
+WrittenDate = Annotated[date, BeforeValidator(_written_date)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(known_currency)]
 Quantity = Annotated[int, Field(ge=1, le=MOST_PER_LINE, strict=True)]
 
@@ -141,8 +169,8 @@ class PlaceOrder(_Closed):
     """The payment provider's token for the card, e.g. `card_ok`; never a card number."""
     currency: Currency | None = None
     """When given, the order is refused unless our prices are in this currency."""
-    required_by: date | None = None
-    placed_at: date | None = None
+    required_by: WrittenDate | None = None
+    placed_at: WrittenDate | None = None
     """Accepted from older data and not used: our clock decides when an order was placed."""
     lines: Annotated[
         tuple[Line, ...], BeforeValidator(_not_too_many), Field(min_length=1, max_length=MOST_LINES)

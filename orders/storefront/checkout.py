@@ -51,6 +51,9 @@ _LOOK_AGAIN = (
 def checkout(request: HttpRequest) -> HttpResponse:
     """Show the form, or place the order and lead to its page. One checkout key gives one order at most."""
     priced = price_basket(SessionBasket(request))
+    if not priced.lines and request.session.session_key is None:
+        # Whoever has never put anything into a basket gets no session for asking, as robots do all day.
+        return redirect("orders:basket")
     if request.method == "POST":
         return _place(request, priced)
     key = checkout_key(request) if priced.lines else ""

@@ -24,7 +24,7 @@ from orders.cancel_reasons import reason_for
         ),
         ("rejected", "discontinued", "x", {}, "A product is no longer made and not in stock."),
         ("rejected", "undeliverable", "x", {}, "The carrier cannot deliver to this address."),
-        ("rejected", "new_code", "The shop is closed.", {}, "The shop is closed."),
+        ("rejected", "new_code", "do_not_honor (05) acct_1Hx", {}, "The order could not be fulfilled."),
         ("rejected", "new_code", "", {}, "The order could not be fulfilled."),
         ("cancel", "cancel", "cancelled by anonymous:192.0.2.1", {}, "The order was cancelled on request."),
         ("event_timeout", "x", "x", {}, "The missing products did not come into stock in time."),
