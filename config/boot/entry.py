@@ -51,6 +51,8 @@ def main(arguments: list[str]) -> int:
                 rest = [own, "--help"]
         command = rest[0]
         ensure_environment(with_tests=command == "test", arguments=arguments)
+        # From here on everything that is made belongs to a system: ledgers, mail, logs, sockets are nobody else's to read.
+        os.umask(0o077)
         return _run(command, rest, folder, named=rest != arguments)
     except Refusal as refusal:
         say(str(refusal))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,22 +69,56 @@ class DataFolder:
         """Generated keys and passwords, readable for the owner only."""
         return self.root / "secrets.json"
 
+    @property
+    def servers(self) -> Path:
+        """The servers of a person's own that the last `up` ran with: addresses with passwords, for the owner only."""
+        return self.root / "servers.json"
+
     def ledger(self, service: str) -> Path:
         """Return the file in which the sandbox `service` (gateway, carrier) keeps its books."""
         return self.root / f"{service}.sqlite3"
 
     def make(self) -> None:
-        """Create the folder; idempotent. The servers' account may pass through it, and read nothing but its own."""
+        """Create the folder, or take from other accounts what they could read in it; idempotent.
+
+        The servers' account may pass through it, and read nothing but its own. Raises Refusal where it belongs to another account.
+        """
         if SHARED in self.root.parents:
             SHARED.mkdir(parents=True, exist_ok=True)
             SHARED.chmod(0o755)  # whatever the umask: the servers' account passes through
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in reversed([parent for parent in self.root.parents if not parent.exists()]):
+            parent.mkdir(exist_ok=True)
+            parent.chmod(0o755)  # likewise
+        self.root.mkdir(mode=0o700, exist_ok=True)
+        _refuse_anothers(self.root)
         mode = self.root.stat().st_mode
         if as_root() and not mode & 0o001:
             _refuse_a_home(self.root)
             self.root.chmod(mode | 0o011)
         for folder in (self.mail, self.static, self.run):
             folder.mkdir(mode=0o700, exist_ok=True)
+        for file in (*self.root.iterdir(), *self.run.iterdir(), *self.mail.iterdir()):
+            _close(file)
+
+
+def _close(file: Path) -> None:
+    """Take a file of ours from all other accounts: an older version may have left ledgers that anybody could read."""
+    with suppress(OSError):  # removed meanwhile
+        status = file.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mode & 0o077:
+            file.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
+
+
+def _refuse_anothers(folder: Path) -> None:
+    """Whoever owns a folder can replace what lies in it."""
+    owner = folder.stat().st_uid
+    if owner != os.geteuid():
+        from config.boot.progress import Refusal
+
+        raise Refusal(
+            f"the data folder {folder} belongs to another account (uid {owner}, and this is uid {os.geteuid()}). Run the command as that"
+            " account, or choose another folder: --data-dir FOLDER"
+        )
 
 
 def _refuse_a_home(folder: Path) -> None:

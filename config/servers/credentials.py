@@ -5,11 +5,14 @@ Invariant: the file is complete or absent; it is written under the folder's star
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from config.boot.paths import DataFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,27 @@ def load_credentials(file: Path) -> Credentials:
             json.dump(asdict(credentials), out, indent=2)
         unfinished.replace(file)
     return credentials
+
+
+def passwords_were_shown(folder: DataFolder) -> bool:
+    """Return whether the passwords that are in force have been shown at a terminal: a screen is read over shoulders, and kept in logs."""
+    try:
+        return _shown(folder).read_text() == _mark(folder)
+    except OSError:
+        return False
+
+
+def note_passwords_shown(folder: DataFolder) -> None:
+    """Remember that they were shown; new ones are shown again."""
+    _shown(folder).write_text(_mark(folder))
+
+
+def _shown(folder: DataFolder) -> Path:
+    return folder.run / "passwords.shown"
+
+
+def _mark(folder: DataFolder) -> str:
+    return hashlib.sha256(folder.secrets.read_bytes()).hexdigest()
 
 
 def _generate(name: str) -> str:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
@@ -68,8 +69,8 @@ bind {LOOPBACK}
 port {self._ports.again("valkey") if again else self._ports.choose("valkey")}
 protected-mode yes
 requirepass {self._password}
-dir "{self._data}"
-pidfile "{self._pid_file}"
+dir {_quoted(self._data)}
+pidfile {_quoted(self._pid_file)}
 appendonly yes
 appendfsync everysec
 save ""
@@ -137,3 +138,9 @@ daemonize no
             link.sendall(f"{command}\r\n".encode())
             return link.recv(65536).decode(errors="replace")
         return ""
+
+
+def _quoted(path: Path) -> str:
+    """A path as Valkey's configuration reads it, also with quotation marks and backslashes in it."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -7,16 +7,28 @@ import sys
 from collections.abc import Callable
 
 from config.boot.paths import DataFolder
+from config.boot.progress import Refusal
 from config.servers.embedded import EmbeddedServers
+from config.servers.remembered import recall
 
 _WITHOUT_SERVERS = {
     "help", "version", "--version", "check", "collectstatic", "compilemessages", "makemessages", "diffsettings",
     "findstatic", "startapp", "startproject",
 }  # fmt: skip
 
+_OURS = {"orchestration", "orders", "payments", "shipping", "notifications"}
+"""Apps whose commands work on tables."""
+_NO_SUCH_TABLE = {"42P01", "42703"}
+"""There is no such table, or no such column."""
+_MIGRATE = (
+    "the database has no tables yet, or those of another version. `python3 manage.py up` makes them; so does"
+    " `python3 manage.py migrate`. Is it the right data folder (--data-dir) and the right DATABASE_URL?"
+)
+
 
 def run_django(argv: list[str], folder: DataFolder) -> int:
     """Run `argv` as `django-admin` would and return its exit status."""
+    recall(folder)
     servers = EmbeddedServers(folder)
     reads_only_code = argv[1] if len(argv) > 1 else "help"
     if (reads_only_code in _WITHOUT_SERVERS and "--database" not in argv) or {"-h", "--help"} & set(argv):
@@ -33,8 +45,34 @@ def run_django(argv: list[str], folder: DataFolder) -> int:
 def execute(argv: list[str]) -> int:
     """Run `argv` as `django-admin` would, on the servers that the environment names, and return its exit status."""
     from django.core.management import execute_from_command_line
+    from django.db.utils import ProgrammingError
 
-    return status_of(lambda: execute_from_command_line(argv))
+    try:
+        _refuse_without_tables(argv)
+        return status_of(lambda: execute_from_command_line(argv))
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "pgcode", "") not in _NO_SUCH_TABLE:
+            raise
+        raise Refusal(f"{_MIGRATE} ({str(error).strip().splitlines()[0]})") from error
+
+
+def _refuse_without_tables(argv: list[str]) -> None:
+    """Tell what to do before a command of ours meets a database without tables: its own words would say nothing of that."""
+    import django
+    from django.core import management
+    from django.db import connection
+
+    name = argv[1] if len(argv) > 1 else "help"
+    if name in management.find_commands(management.__path__[0]) or {"-h", "--help", "--version"} & set(argv):
+        return
+    django.setup()
+    if management.get_commands().get(name) not in _OURS:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('orchestration_saga') IS NULL")
+        if cursor.fetchone()[0]:
+            raise Refusal(_MIGRATE)
+    connection.close()
 
 
 def status_of(act: Callable[[], None]) -> int:

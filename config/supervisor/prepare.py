@@ -19,6 +19,8 @@ class Prepared:
 
     login: str
     """How to sign in to the admin, in words."""
+    is_secret: bool
+    """Whether these words hold a password."""
 
 
 def prepare(
@@ -49,4 +51,4 @@ def prepare(
     password = {"generated": admin_password, "chosen": "the one in ORDERLY_ADMIN_PASSWORD"}.get(
         answer["password"], "your password, as changed since"
     )
-    return Prepared(login=f"{answer['user']} / {password}")
+    return Prepared(login=f"{answer['user']} / {password}", is_secret=password == admin_password)

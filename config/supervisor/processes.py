@@ -113,7 +113,11 @@ class Processes:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=PROJECT,
-            env={**os.environ, **self.environment, **child.program.environment, "PYTHONUNBUFFERED": "1"},
+            env={
+                **child.program.without_foreign_secrets({**os.environ, **self.environment}),
+                **child.program.environment,
+                "PYTHONUNBUFFERED": "1",
+            },
             # A terminal's Ctrl-C must reach this supervisor only: the others are stopped in order.
             start_new_session=True,
         )

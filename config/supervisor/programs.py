@@ -6,7 +6,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +15,24 @@ from config.boot.progress import Refusal
 from config.queues import QUEUES
 from config.servers.ports import LOOPBACK, answers
 
+FLOWER_TASKS = 5_000
+"""Tasks that Flower remembers, some 6 kB each. By default it keeps 100,000, which takes 0.7 GB after ten thousand orders."""
 CHECKED_ALREADY = {"CELERY_SKIP_CHECKS": "1"}
 """For processes of Celery: `prepare` has run Django's system checks a moment ago, and they cost each start a second."""
+
+
+SECRETS = frozenset(
+    {
+        "SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "ORDERLY_API_TOKENS",
+        "ORDERLY_GATEWAY_SECRET", "ORDERLY_CARRIER_SECRET", "ORDERLY_ADMIN_PASSWORD", "ORDERLY_SMTP_PASSWORD",
+        "ORDERLY_LIMITS_URL", "FLOWER_BASIC_AUTH",
+    }
+)  # fmt: skip
+"""Variables whose values nobody may read who does not need them."""
+_DJANGO = frozenset({"SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"})
+"""Without these the settings of the project do not load."""
+_WORKER = _DJANGO | {"ORDERLY_GATEWAY_SECRET", "ORDERLY_CARRIER_SECRET", "ORDERLY_SMTP_PASSWORD"}
+_WEB = _WORKER | {"ORDERLY_API_TOKENS", "ORDERLY_LIMITS_URL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,16 @@ class Program:
     is_ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
     """On top of what every process of the system has."""
+    secrets: frozenset[str] = frozenset()
+    """Which of the system's secrets it needs; no other is in its environment, where whatever it runs could read it."""
+
+    def without_foreign_secrets(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return an environment without the secrets that are for other programs."""
+        return {
+            name: value
+            for name, value in environment.items()
+            if name not in SECRETS or name in self.secrets or name in self.environment
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +95,18 @@ def services(places: Places, flower_password: str) -> list[Program]:
     """Return what needs neither tables nor catalog: the simulators and Flower."""
     return [
         Program(
-            "gateway", "gateway", [sys.executable, "-m", "payments.sandbox"], _listens(places.gateway_port)
+            "gateway",
+            "gateway",
+            [sys.executable, "-m", "payments.sandbox"],
+            _listens(places.gateway_port),
+            secrets=frozenset({"ORDERLY_GATEWAY_SECRET"}),
         ),
         Program(
-            "carrier", "carrier", [sys.executable, "-m", "shipping.carrier"], _listens(places.carrier_port)
+            "carrier",
+            "carrier",
+            [sys.executable, "-m", "shipping.carrier"],
+            _listens(places.carrier_port),
+            secrets=frozenset({"ORDERLY_CARRIER_SECRET"}),
         ),
         Program(
             "flower",
@@ -83,6 +117,7 @@ def services(places: Places, flower_password: str) -> list[Program]:
                 "--read-only",
                 f"--address={LOOPBACK}",
                 f"--port={places.flower_port}",
+                f"--max-tasks={FLOWER_TASKS}",
                 # With the arguments, which say which order, saga and step: a name alone is one of thousands.
                 "--tasks-columns=name,kwargs,state,received,runtime,worker,uuid",
                 "--logging=error",
@@ -90,6 +125,7 @@ def services(places: Places, flower_password: str) -> list[Program]:
             lambda: _status(f"{places.flower_url}healthcheck") == 200,
             # Not on the command line, where every account of the machine could read it.
             {**CHECKED_ALREADY, "FLOWER_BASIC_AUTH": f"admin:{flower_password}"},
+            _DJANGO,
         ),
     ]
 
@@ -112,6 +148,7 @@ def application(places: Places, folder: DataFolder) -> list[Program]:
             # Nobody waits longer for a page, and its thread serves somebody else.
             "ORDERLY_STATEMENT_SECONDS": os.environ.get("ORDERLY_STATEMENT_SECONDS") or "30",
         },
+        _WEB,
     )  # fmt: skip
     return [web, *(_worker(f"worker{number + 1}", folder) for number in range(_count("ORDERLY_WORKERS", 2)))]
 
@@ -151,6 +188,7 @@ def _worker(name: str, folder: DataFolder) -> Program:
             # Whoever runs all this as root knows; twice ten lines of it hide what matters.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         },
+        _WORKER,
     )
 
 

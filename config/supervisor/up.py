@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 import time
 import uuid
 from typing import IO
@@ -18,9 +19,11 @@ import psycopg2
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
+from config.servers.credentials import note_passwords_shown, passwords_were_shown
 from config.servers.embedded import EmbeddedServers
 from config.servers.outside import refuse_unreachable
 from config.servers.ports import is_free, who_listens
+from config.servers.remembered import recall, remember
 from config.supervisor.empty import empty_folder
 from config.supervisor.leftovers import RUN_ID, end_leftovers
 from config.supervisor.prepare import Prepared, prepare
@@ -35,6 +38,7 @@ from config.supervisor.record import (
     write_record,
 )
 
+_SEE_FILE = "the password in secrets.json"
 _READY_WITHIN = 90.0
 _STOP_WITHIN = 5.0
 _TRY_AGAIN_AFTER = 5.0
@@ -47,11 +51,26 @@ def up(arguments: list[str], folder: DataFolder) -> int:
     # A script's background process is started with Ctrl-C ignored; a person or program that sends it still means it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder.make()
+    for name in recall(folder):
+        say(
+            f"with the server of the last `up` ({name}); set {name} to an empty text to go back to the embedded one"
+        )
+    _close_to_strangers(chosen.host)
     lock = lock_supervisor(folder)
     if lock is None:
         raise Refusal(_already_runs(folder))
     with lock:
         return _System(folder, chosen, lock).run()
+
+
+def _close_to_strangers(host: str) -> None:
+    """Beyond this machine nothing is open by itself that is meant for whoever tries it out: it must be asked for by name."""
+    if host in {"127.0.0.1", "::1", "localhost"} or os.environ.get("ORDERLY_ENV") == "production":
+        return
+    for name, what in (("ORDERLY_DEMO", "demo corner"), ("ORDERLY_API_ANONYMOUS", "API without a token")):
+        if name not in os.environ:
+            os.environ[name] = "0"
+            say(f"the {what} is closed, because --host {host} is open to other machines; {name}=1 opens it")
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -124,6 +143,7 @@ class _System:
             broker=outside.get("CELERY_BROKER_URL", ""),
             results=outside.get("CELERY_RESULT_BACKEND", ""),
         )
+        remember(self._folder)
         servers = self._servers = EmbeddedServers(self._folder)
         servers.ports.keep("web", self._chosen.port)
         servers.ports.keep("flower", self._chosen.flower_port)
@@ -163,19 +183,23 @@ class _System:
     def _greet(self, prepared: Prepared) -> None:
         servers = self._servers_()
         addresses = self._record.addresses
-        flower = servers.credentials.flower_password
+        shown = sys.stdout.isatty() and not passwords_were_shown(self._folder)
+        admin = prepared.login if shown or not prepared.is_secret else f"admin / {_SEE_FILE}"
+        flower = f"admin / {servers.credentials.flower_password if shown else _SEE_FILE}"
         lines = [
             "",
             f"Orderly is ready ({time.monotonic() - self._began:.1f} s). Ctrl-C stops everything.",
             "",
             f"  Storefront  {addresses['storefront']}",
-            f"  Admin       {addresses['admin']:<36} {prepared.login}",
+            f"  Admin       {addresses['admin']:<36} {admin}",
             f"  API docs    {addresses['api_docs']}",
-            f"  Flower      {addresses['flower']:<36} admin / {flower}",
+            f"  Flower      {addresses['flower']:<36} {flower}",
             "",
             f"  Passwords are kept in {self._folder.secrets}, for its owner's eyes only.",
             "",
         ]
+        if shown:
+            note_passwords_shown(self._folder)
         print("\n".join(lines), flush=True)  # noqa: T201 - what the command is asked for
 
     def _tend(self) -> None:
