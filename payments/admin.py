@@ -24,8 +24,8 @@ class PaymentAdmin(ParticipantPage):
     """One row for each order's payment, newest first."""
 
     instead = (
-        "Money moves in the steps of a saga. To have it given back, use `saga cancel NUMBER --reason …`; "
-        "a refund that failed is tried again by `saga retry NUMBER payments.capture --undo --reason …`."
+        "Money moves in the steps of a saga. The page of its saga has the command that stops the order "
+        "and has the money given back, and those for a refund that failed."
     )
     list_display = (
         *("belongs_to", "shown_state", "amount", "captured", "refunded"),

@@ -17,7 +17,7 @@ class DeadLetterAdmin(ReadOnlyPage):
     instead = (
         "No worker could take these messages in; they are acknowledged and kept here. Mend whoever sends them; what "
         "a saga lacks because of one is sent again by the heartbeat, but for an event of our own: that waits in the "
-        "outbox for `saga resend MESSAGE --reason …`."
+        "outbox, and its page there has the command that sends it again."
     )
     list_display = ("reason", "task", "queue", "detail", "size", "times", "received_at", "last_at")
     list_filter: ClassVar[Any] = ("reason", "queue")

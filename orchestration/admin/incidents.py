@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter, SimpleListFilter
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from orchestration.admin.beside import address_of, business_keys
-from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
+from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage, with_code
 from orchestration.admin.theme import label
 from orchestration.models import Incident
 
@@ -43,25 +43,27 @@ class KindFilter(SimpleListFilter):
 class IncidentAdmin(FoundByTerm, ReadOnlyPage):
     """What waits for a person, newest first."""
 
-    instead = (
-        "An incident closes by itself when its cause has gone. What to do is said in each; the commands are "
-        "`saga retry REF STEP --reason …` and `saga cancel REF --reason …`."
-    )
+    instead = "An incident closes by itself when its cause has gone. What to do is said in each, with the commands for it."
     list_display = ("shown_kind", "shown_saga", "step", "message", "shown_state", "opened_at")
     list_filter: ClassVar[Any] = (("resolved_at", EmptyFieldListFilter), KindFilter)
     list_select_related = ("saga",)
     search_fields = ("step",)  # the search itself is below
     search_help_text = "Number, business key, e-mail or step"
-    ordering = ("-id",)
+    ordering = (F("resolved_at").desc(nulls_first=True), "-id")  # the open ones first
     fields: ClassVar[Any] = (
         ("shown_saga", "shown_state"),
         ("shown_kind", "step"),
         "message",
-        "runbook",
+        "what_to_do",
         ("opened_at", "resolved_at"),
         ("resolved_by", "resolution"),
     )
-    readonly_fields = ("shown_saga", "shown_kind", "shown_state")
+    readonly_fields = ("shown_saga", "shown_kind", "shown_state", "what_to_do")
+
+    @admin.display(description="what to do")
+    def what_to_do(self, incident: Incident) -> str:
+        """The runbook, its commands as code."""
+        return with_code(incident.runbook)
 
     @admin.display(description="kind", ordering="kind")
     def shown_kind(self, incident: Incident) -> str:

@@ -14,6 +14,7 @@ from orchestration.admin.beside import address_of, business_keys
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.theme import label
 from orchestration.models import InboxMessage, OutboxMessage, Saga
+from orchestration.printed import command
 
 
 class _MessagePage(FoundByTerm, ReadOnlyPage):
@@ -66,8 +67,15 @@ class OutboxMessageAdmin(_MessagePage):
 
     instead = (
         "The relay sends these and every worker's sweep sends what was left. Only an event that was set aside waits for "
-        "you: mend the cause that stands in its last error, then `saga resend MESSAGE --reason …`."
+        "you: mend the cause that stands in its last error; its page has the command that sends it again."
     )
+
+    def instead_of(self, row: OutboxMessage) -> str:
+        if row.set_aside_at is None:
+            return self.instead
+        resend = command("resend", str(row.pk), reason="mended")
+        return f"It was set aside and waits for you: mend the cause that stands in its last error, then {resend}."
+
     list_display = ("id", "kind", "told", "shown_state", "created_at", "sent_at", "send_failures", "losses")
     list_filter: ClassVar[Any] = (
         ("sent_at", EmptyFieldListFilter),

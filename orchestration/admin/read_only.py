@@ -81,11 +81,15 @@ class ReadOnlyPage(OwnLookups, ReadOnly, Page):
         form_url: str = "",
         obj: Any = None,
     ) -> Any:
-        context["instead"] = with_code(self.instead)
+        context["instead"] = with_code(self.instead if obj is None else self.instead_of(obj))
         if obj is not None:
             context.update(self.beside(obj))
             context["original"] = Titled(obj, str(context.get("subtitle") or obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def instead_of(self, row: Any) -> str:
+        """What a person should use who came to the page of one row to change it."""
+        return self.instead
 
     def beside(self, row: Any) -> dict[str, Any]:
         """What else the template of a row's page is given."""

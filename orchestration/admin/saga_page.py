@@ -13,6 +13,7 @@ from django.utils import timezone
 from orchestration.admin import colours
 from orchestration.admin.beside import flower_task
 from orchestration.admin.masking import masked, shown
+from orchestration.admin.read_only import with_code
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
 from orchestration.terminal.timeline import details
 from orchestration.terminal.words import DIRECTION_MARKS, brief, history_words, span
@@ -83,9 +84,11 @@ def history_of(saga: Saga) -> list[EntryShown]:
     return [_entry(entry, entry.at - entries[0].at) for entry in entries]
 
 
-def incidents_of(saga: Saga) -> list[Incident]:
-    """Its incidents, the open ones first. One query."""
-    found = Incident.objects.filter(saga=saga).order_by("-opened_at")
+def incidents_of(saga: Saga) -> list[Any]:
+    """Its incidents, the open ones first, each with its runbook as HTML (`told`). One query."""
+    found: list[Any] = list(Incident.objects.filter(saga=saga).order_by("-opened_at"))
+    for incident in found:
+        incident.told = with_code(incident.runbook)
     return sorted(found, key=lambda incident: incident.resolved_at is not None)
 
 

@@ -23,6 +23,7 @@ from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.saga_page import history_of, incidents_of, steps_of
 from orchestration.admin.theme import label
 from orchestration.models import Incident, Saga
+from orchestration.printed import what_fits
 from orchestration.standing import left_standing
 from orchestration.terminal.words import span
 
@@ -31,11 +32,7 @@ from orchestration.terminal.words import span
 class SagaAdmin(FoundByTerm, ReadOnlyPage):
     """Sagas, newest first. A saga's page begins with its incidents and ends with its history."""
 
-    instead = (
-        "The engine owns these rows. To change the course of a saga use `python3 manage.py saga cancel REF --reason …`, "
-        "`saga retry REF STEP --reason …`, `saga settle`, `saga skip`, `saga pause REF` and `saga resume REF`; each is kept in "
-        "the history."
-    )
+    instead = "The engine owns these rows. The page of a saga says which commands change its course; each is kept in the history."
     list_display = ("called", "shown_state", "milestone", "definition", "age", "took", "attention")
     list_filter = SAGA_FILTERS
     search_fields = ("reference",)  # the search itself is below
@@ -43,6 +40,9 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
     ordering = ("-created_at",)
     change_form_template = "orchestration/admin/saga.html"
     fields = ("id",)
+
+    def instead_of(self, row: Saga) -> str:
+        return "The engine owns these rows. " + what_fits(row)
 
     @admin.display(description="saga", ordering="reference")
     def called(self, saga: Saga) -> str:

@@ -26,7 +26,7 @@ class TaskResultAdmin(FoundByTerm, ReadOnlyPage):
 
     instead = (
         "A mirror of failed tasks for people; the engine never reads it. What became of a task stands in its saga's "
-        "steps, and a step that was given up is tried again by `saga retry REF STEP --reason …`."
+        "steps; the page of the saga has the commands for a step that was given up."
     )
     list_display = ("task_name", "order", "shown_status", "why", "date_done")
     list_filter: ClassVar[Any] = ("date_done",)

@@ -23,7 +23,9 @@ def tell_of(message: int, *, key: str, event: str, told: str) -> None:
         "event %s of outbox message %s was set aside, and is not sent again by itself", event, message
     )
     for saga, wait in _waiting_for(key, event):
-        open_incident(saga, KIND, step=wait, message=f"Outbox message {message}, {event}: {told}")
+        open_incident(
+            saga, KIND, step=wait, message=f"Outbox message {message}, {event}: {told}", outbox=message
+        )
 
 
 def close_told(*, key: str, event: str, by: str, resolution: str) -> list[Saga]:

@@ -119,7 +119,9 @@ def _set_aside_page(limit: int) -> list[RenderableType]:
         shown = (*told, message.last_error)
         table.add_row(str(message.id), *(Text(harmless(each)) for each in shown))
     return [
-        Text("Events of ours that were set aside; to send one again: saga resend MESSAGE --reason …"),
+        Text(
+            "Events of ours that were set aside; to send one again: python3 manage.py saga resend NUMBER --reason mended"
+        ),
         table,
     ]
 

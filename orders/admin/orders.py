@@ -15,10 +15,13 @@ from money import format_minor
 from orchestration.admin.beside import links
 from orchestration.admin.read_only import ReadOnlyPage, ReadOnlyRows
 from orchestration.admin.theme import label
+from orchestration.printed import what_fits
+from orchestration.services import find_saga
 from orders.admin.colours import STATUS
 from orders.admin.line_money import LineMoney
 from orders.admin.search import HELP, orders_called
 from orders.models import Order, OrderLine
+from orders.sagas import FULFIL_ORDER
 from orders.status import FINAL, OrderStatus
 
 _OPEN = [status.value for status in OrderStatus if status not in FINAL]
@@ -58,8 +61,8 @@ class OrderAdmin(ReadOnlyPage):
     """Orders, newest first. The card is not shown: nobody needs the token to help a customer."""
 
     instead = (
-        "An order changes only through its saga. To stop one, use `saga cancel NUMBER --reason …`, which also undoes "
-        "what was done; a waiting one goes on by a restock (Warehouse, Stock)."
+        "An order changes only through its saga; the page of an order says what stops it. A waiting one goes on by a restock "
+        "(Warehouse, Stock)."
     )
     list_display = ("reference", "shown_status", "customer_name", "email", "total", "placed_at", "saga_link")
     list_filter: ClassVar[Any] = ("status", EndingFilter, "placed_at")
@@ -85,6 +88,11 @@ class OrderAdmin(ReadOnlyPage):
         *("shown_status", "total", "address", "contact", "customer_code"),
         *("id", "placed_at", "placed_by", "content_hash"),
     )
+
+    def instead_of(self, row: Order) -> str:
+        saga = find_saga(FULFIL_ORDER, str(row.pk))
+        told = what_fits(saga) if saga is not None else "Its saga is gone, because it ended long ago."
+        return f"An order changes only through its saga. {told}"
 
     @label(description="status", ordering="status", colours=STATUS)
     def shown_status(self, order: Order) -> tuple[str, str]:

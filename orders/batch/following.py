@@ -24,6 +24,14 @@ STUCK = "stuck"
 """Neither ended nor resting: an undo failed, and a person must decide."""
 
 
+SAID = 5
+"""Orders named of those that are waited for; the rest is counted."""
+
+
+class StillUnderWay(Exception):
+    """The time that somebody was ready to wait is over; the message names what had not ended."""
+
+
 class WorkersGone(Exception):
     """Nothing moves, and no worker answers."""
 
@@ -59,6 +67,28 @@ def endings_of(order_ids: Iterable[UUID]) -> dict[UUID, str]:
     return endings
 
 
+def awaited_in_words(order_ids: Iterable[UUID]) -> str:
+    """Name the orders that are waited for, and what each is at: `NW-1 (running: shipping.dispatched)`. Three queries."""
+    keys = {str(order_id) for order_id in order_ids}
+    sagas = {
+        saga.business_key: saga
+        for saga in Saga.objects.filter(definition=FULFIL_ORDER, business_key__in=sorted(keys)[:SAID])
+    }
+    at_work: dict[UUID, list[str]] = {}
+    rows = SagaStep.objects.filter(
+        saga__in=sagas.values(), state__in=("pending", "running", "waiting", "unknown", "failed", "rejected")
+    )
+    for saga_id, name in rows.order_by("id").values_list("saga_id", "name"):
+        at_work.setdefault(saga_id, []).append(name)
+    told = [
+        f"{saga.reference or saga.business_key} ({'paused' if saga.paused else saga.state}"
+        f"{': ' + ', '.join(at_work[saga.id]) if saga.id in at_work else ''})"
+        for saga in sagas.values()
+    ]
+    more = len(keys) - len(told)
+    return ", ".join(sorted(told)) + (f" and {more} more" if more > 0 else "")
+
+
 def signs_of_life(order_ids: Iterable[UUID]) -> int:
     """A number that changes whenever one of these orders gets on."""
     keys = [str(order_id) for order_id in order_ids]
@@ -69,15 +99,33 @@ def signs_of_life(order_ids: Iterable[UUID]) -> int:
 
 
 def wait_until(
-    is_done: Callable[[], bool], *, progress: Callable[[], int], missing_workers: Callable[[], str | None]
+    is_done: Callable[[], bool],
+    *,
+    progress: Callable[[], int],
+    missing_workers: Callable[[], str | None],
+    awaited: Callable[[], str] = lambda: "",
+    say: Callable[[str], None] = lambda sentence: None,
+    at_most: float | None = None,
 ) -> None:
     """Look again and again until `is_done`.
 
+    Args:
+        is_done: the question.
+        progress: a number that changes whenever anything does.
+        missing_workers: says why no work would be done.
+        awaited: what is waited for, in words.
+        say: told `awaited` whenever nothing has moved for `QUIET_FOR` seconds.
+        at_most: seconds; by default as long as it takes.
+
     Raises:
+        StillUnderWay: `at_most` is over.
         WorkersGone: `progress` has not changed for `QUIET_FOR` seconds and no worker answers.
     """
     pause, seen, changed_at = LOOK_FIRST_AFTER, -1, time.monotonic()
+    began = changed_at
     while not is_done():
+        if at_most is not None and time.monotonic() - began >= at_most:
+            raise StillUnderWay(f"after {at_most:g} seconds it still waits for {awaited()}.")
         time.sleep(pause)
         pause = min(pause * 1.5, LOOK_LEAST_EVERY)
         now = time.monotonic()
@@ -89,4 +137,5 @@ def wait_until(
         elif now - changed_at >= QUIET_FOR:
             if (why := missing_workers()) is not None:
                 raise WorkersGone(f"nothing has moved for {QUIET_FOR:.0f} seconds: {why}")
+            say(f"Nothing has moved for {QUIET_FOR:.0f} seconds; it waits for {awaited()}.")
             changed_at = now

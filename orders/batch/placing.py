@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from orders.batch.following import BACKORDERED, STUCK, endings_of, signs_of_life, stock_is_decided, wait_until
+from orders.batch.following import (
+    BACKORDERED,
+    STUCK,
+    awaited_in_words,
+    endings_of,
+    signs_of_life,
+    stock_is_decided,
+    wait_until,
+)
 from orders.batch.reading import FileLine
 from orders.errors import InvalidOrder, ReferenceTaken
 from orders.services.placing import place_order
@@ -74,11 +82,19 @@ def place_lines(
 
 
 def follow_to_endings(
-    *, result: BatchResult, missing_workers: Callable[[], str | None], tell: Callable[[], None]
+    *,
+    result: BatchResult,
+    missing_workers: Callable[[], str | None],
+    tell: Callable[[], None],
+    say: Callable[[str], None] = lambda sentence: None,
+    at_most: float | None = None,
 ) -> None:
     """Wait until every order of the file is shipped, cancelled, resting back-ordered, or stuck.
 
+    `say` is told what is waited for when nothing moves; `at_most` seconds are waited, or as long as it takes.
+
     Raises:
+        StillUnderWay: the time is over.
         WorkersGone: nothing moves, and no worker answers.
     """
 
@@ -89,7 +105,14 @@ def follow_to_endings(
         tell()
         return len(result.endings) == len(result.orders)
 
-    wait_until(all_ended, progress=lambda: signs_of_life(result.orders), missing_workers=missing_workers)
+    wait_until(
+        all_ended,
+        progress=lambda: signs_of_life(result.orders),
+        missing_workers=missing_workers,
+        awaited=lambda: awaited_in_words(result.orders.keys() - result.endings.keys()),
+        say=say,
+        at_most=at_most,
+    )
     for order_id, ending in result.endings.items():
         if ending == STUCK:
             reason = (

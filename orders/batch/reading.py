@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +27,17 @@ class FileLine:
     reason: str
 
 
+STANDARD_INPUT = Path("-")
+
+
 def read_lines(path: Path) -> Iterator[FileLine]:
-    """The lines of a file that are not blank.
+    """Yield the lines of a file that are not blank; `-` is standard input. A pipe is read as it is, once.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    opened = nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else path.open("rb")
+    with opened as file:
         for number, raw in enumerate(file, start=1):
             if raw.strip():
                 yield _read_line(number, raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw)

@@ -12,7 +12,7 @@ from orders.storefront.session_basket import SessionBasket
 
 
 def shop(request: HttpRequest) -> dict[str, Any]:
-    """For templates: `basket_count` (units), `demo` (is the demo corner open) and `links` (admin, API docs, Flower).
+    """For templates: `basket_count` (units), `demo` (is the demo corner open) and `behind_the_scenes` (admin, API docs, Flower).
 
     Settings: `ORDERLY_DEMO` (default: False) and `ORDERLY_FLOWER_URL` (default: none).
     """
@@ -21,7 +21,7 @@ def shop(request: HttpRequest) -> dict[str, Any]:
         # A function, called by the pages that show it: others, the admin's for instance, need no session.
         "basket_count": lambda: SessionBasket(request).unit_count,
         "demo": demo,
-        "links": _links() if demo else {},
+        "behind_the_scenes": _links() if demo else {},
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +146,50 @@ def test_when_the_workers_go_away_what_is_placed_is_reported_and_the_status_is_2
     assert error.returncode == 2
     assert "nothing has moved" in str(error)
     assert Order.objects.count() == summary["placed"]
+
+
+def _piped(content: bytes) -> Any:
+    return type("Input", (), {"buffer": io.BytesIO(content)})()
+
+
+def test_what_comes_by_a_pipe_is_read_once_and_placed(
+    catalog: None, tmp_path: Path, order_json: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = json.dumps(order_json).encode() + b"\n"
+    monkeypatch.setattr("sys.stdin", _piped(line))
+    summary, error = run("-")
+    assert (summary["placed"], error) == (1, None)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(line))
+    writer.start()
+    summary, error = run(str(pipe))
+    writer.join(timeout=30)
+    assert (summary["placed"], summary["existing"], error) == (0, 1, None)
+
+
+def test_waiting_ends_when_it_was_told_to_and_says_what_it_waited_for(
+    catalog: None, file: File, order_json: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.management.commands.place_orders.missing_workers", lambda: None)
+    summary, error = run(str(file(order_json)), "--wait", "--at-most", "0.2")
+    assert (summary["placed"], summary["endings"]["shipped"]) == (1, 0)
+    assert error is not None
+    assert (error.returncode, str(error)) == (3, "after 0.2 seconds it still waits for NW-1 (accepted).")
+
+
+def test_while_nothing_moves_it_says_what_it_waits_for(
+    catalog: None, file: File, order_json: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("orders.management.commands.place_orders.missing_workers", lambda: None)
+    monkeypatch.setattr("orders.batch.following.QUIET_FOR", 0.1)
+    run(str(file(order_json)), "--wait", "--at-most", "0.6")
+    assert "it waits for NW-1 (accepted)." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--at-most", "5"], ["--wait", "--at-most", "0"], ["--wait", "--at-most", "inf"]]
+)
+def test_a_limit_that_makes_no_sense_is_refused(file: File, arguments: list[str]) -> None:
+    summary, error = run(str(file()), *arguments)
+    assert (summary, error is not None) == ({}, True)

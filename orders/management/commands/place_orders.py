@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orders.batch.following import WorkersGone
+from orders.batch.following import StillUnderWay, WorkersGone
 from orders.batch.placing import BatchResult, follow_to_endings, place_lines
 from orders.batch.reading import read_lines
 from orders.batch.workers import missing_workers
@@ -22,16 +22,17 @@ SHOWN = 20
 
 
 class Command(BaseCommand):
-    """Progress goes to stderr; the last line on stdout is a JSON object.
+    """Progress, and what is waited for, go to stderr; the last line on stdout is a JSON object.
 
-    Exit status: 0 when every line is placed, 1 when some are not, 2 when no worker is there to do the work.
+    Exit status: 0 when every line is placed, 1 when some are not, 2 when no worker is there to do the work,
+    3 when `--at-most` is over and orders are still under way.
     """
 
     help = "Place the orders of a file, one JSON object a line. Safe to repeat: a reference is placed once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One file, and how long to stay."""
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, metavar="FILE", help="- is standard input")
         parser.add_argument(
             "--sequential",
             action="store_true",
@@ -42,24 +43,36 @@ class Command(BaseCommand):
             action="store_true",
             help="stay until each is shipped, cancelled or resting back-ordered",
         )
+        parser.add_argument(
+            "--at-most",
+            type=_seconds,
+            metavar="SECONDS",
+            help="with --wait: stay no longer, name the orders that have not ended, and end with status 3",
+        )
         parser.add_argument("--json", action="store_true", help="no progress bar; only the JSON object")
+
+    def _say(self, sentence: str) -> None:
+        self.stderr.write(sentence, lambda text: text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Place, follow, report."""
         began = time.monotonic()
+        if options["at_most"] is not None and not options["wait"]:
+            raise CommandError("--at-most says how long --wait stays; give both")
         try:
-            total = sum(1 for _ in read_lines(options["file"]))
+            lines = list(read_lines(options["file"]))  # read once: a pipe has no second time
         except OSError as error:
             raise CommandError(f"cannot read {options['file']}: {error.strerror}") from None
         if (options["wait"] or options["sequential"]) and (why := missing_workers()) is not None:
             raise CommandError(f"nothing was placed: {why}", returncode=2)
         result = BatchResult()
         gone: WorkersGone | None = None
+        late: StillUnderWay | None = None
         with _progress_bar(is_hidden=options["json"]) as bar:
-            placing = bar.add_task("placing", total=total)
+            placing = bar.add_task("placing", total=len(lines))
             try:
                 place_lines(
-                    read_lines(options["file"]),
+                    lines,
                     result=result,
                     sequential=options["sequential"],
                     missing_workers=missing_workers,
@@ -71,7 +84,11 @@ class Command(BaseCommand):
                         result=result,
                         missing_workers=missing_workers,
                         tell=lambda: bar.update(following, completed=len(result.endings)),
+                        say=self._say,
+                        at_most=options["at_most"],
                     )
+            except StillUnderWay as error:
+                late = error
             except WorkersGone as error:
                 gone = error
         self.stdout.write(json.dumps(_summary(result, seconds=time.monotonic() - began)))
@@ -80,8 +97,17 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{gone} What is placed stays placed and goes on when a worker is there.", returncode=2
             )
+        if late is not None:
+            raise CommandError(str(late), returncode=3)
         if result.errors:
             raise CommandError(_in_words(result.errors), returncode=1)
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds above zero, for argparse."""
+    if not 0 < (seconds := float(text)) < float("inf"):
+        raise ValueError(text)
+    return seconds
 
 
 def _progress_bar(*, is_hidden: bool) -> Progress:

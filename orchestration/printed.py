@@ -1,0 +1,137 @@
+"""The commands that people are told to type: complete, with the number of their saga, and quoted for a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from json import dumps
+from typing import Any, get_args
+
+from django.db.models import Q
+
+from orchestration.core import registry
+from orchestration.core.binding import takers_of
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.plan import pivot_has_begun
+from orchestration.core.references import Message
+from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.engine.reading import newest_rows, view_of
+from orchestration.errors import UnknownDefinition
+from orchestration.models import Saga, SagaStep
+
+_WAYS = {Direction.FORWARD: (), Direction.UNDO: ("--undo",), Direction.AFTER_UNDO: ("--after-undo",)}
+_EXAMPLES: dict[Any, Any] = {int: 1, float: 1.0, bool: True, dict: {}, list: [], tuple: []}
+
+
+def command(verb: str, *words: str, reason: str = "") -> str:
+    """Return one command of `manage.py saga` between backticks."""
+    why = ("--reason", reason) if reason else ()
+    return f"`{shlex.join(['python3', 'manage.py', 'saga', verb, *words, *why])}`"
+
+
+def called(saga: Saga) -> str:
+    """Return what people call a saga, where that means only this one; its id otherwise. One query."""
+    if not saga.reference:
+        return str(saga.id)
+    fits = Q(reference=saga.reference) | Q(business_key=saga.reference)
+    return saga.reference if Saga.objects.filter(fits).count() == 1 else str(saga.id)
+
+
+def retry(saga: Saga, step: str, direction: Direction) -> str:
+    """Have a step tried again."""
+    return command("retry", called(saga), step, *_WAYS[direction], reason="mended")
+
+
+def skip(saga: Saga, step: str, direction: Direction) -> str:
+    """Leave a step out."""
+    way = ("--forward",) if direction is Direction.FORWARD else _WAYS[direction]
+    return command("skip", called(saga), step, *way, reason="decided by hand")
+
+
+def settle(saga: Saga, step: str, direction: Direction, outcome: str) -> str:
+    """Record what is true of a step; with an example of its result, to be replaced by what the provider shows."""
+    result: tuple[str, ...] = ()
+    definition = _definition(saga)
+    if outcome == "done" and definition is not None:
+        try:
+            gives = definition.reference(step, direction.value).gives
+        except LookupError:
+            gives = ()
+        if gives:
+            result = ("--result", dumps(_example(gives[0])))
+            if len(gives) > 1:
+                result = (*result, "--result-type", gives[0].__name__)
+    return command(
+        "settle",
+        called(saga),
+        step,
+        *_WAYS[direction],
+        f"--{outcome}",
+        *result,
+        reason="looked at the provider",
+    )
+
+
+def may_be_skipped(saga: Saga, step: str) -> bool:
+    """Say whether a step that goes forward may be left out."""
+    definition = _definition(saga)
+    return (
+        definition is not None
+        and step in definition.after_pivot
+        and step in definition.steps
+        and not takers_of(definition, step)
+    )
+
+
+def direction_of(saga: Saga, step: str) -> Direction:
+    """Say which way a step of a saga goes now. One query at most."""
+    definition = _definition(saga)
+    if definition is not None and step in definition.closing:
+        return Direction.AFTER_UNDO
+    if SagaState(saga.state) in FORWARD_STATES:
+        return Direction.FORWARD
+    done = SagaStep.objects.filter(saga=saga, name=step, direction="forward", state=StepState.DONE.value)
+    return Direction.UNDO if done.exists() else Direction.FORWARD
+
+
+def fitting(saga: Saga) -> Iterator[str]:
+    """Yield the commands that would change the course of a saga as it stands now; none once it has ended."""
+    state = SagaState(saga.state)
+    if state in TERMINAL:
+        return
+    named = called(saga)
+    yield command("resume" if saga.paused else "pause", named)
+    definition = _definition(saga)
+    if (
+        state in FORWARD_STATES
+        and definition is not None
+        and not pivot_has_begun(definition, view_of(saga, definition, newest_rows(saga)))
+    ):
+        yield command("cancel", named, reason="asked for by phone")
+
+
+def what_fits(saga: Saga) -> str:
+    """Say in a sentence what changes the course of a saga now."""
+    if not (commands := list(fitting(saga))):
+        return "It has ended, and nothing changes its course any more."
+    asked = (
+        " and those of its open incidents, below" if saga.incidents.filter(resolved_at=None).exists() else ""
+    )
+    return (
+        f"To change the course of this saga, use {' or '.join(commands)}{asked}; each is kept in the history."
+    )
+
+
+def _definition(saga: Saga) -> SagaDefinition | None:
+    try:
+        return registry.find(saga.definition, saga.version)
+    except UnknownDefinition:
+        return None
+
+
+def _example(kind: type[Message]) -> dict[str, Any]:
+    return {
+        name: _EXAMPLES.get(field.annotation if not get_args(field.annotation) else None, f"the {name}")
+        for name, field in kind.model_fields.items()
+        if field.is_required()
+    }
