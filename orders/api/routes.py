@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Header, NinjaAPI, Query, Status
 
+from orders.api.description import told_truly
 from orders.api.documentation import DOCS, for_readers
 from orders.api.idempotency_key import read_key
 from orders.api.parser import StrictParser
@@ -33,7 +34,11 @@ from orders.strict_json import read_json
 
 
 class _Api(NinjaAPI):
-    """An API whose answers nobody keeps: they hold names and addresses."""
+    """An API that describes itself as it is, and whose answers nobody keeps: they hold names and addresses."""
+
+    def get_openapi_schema(self, *arguments: Any, **named: Any) -> Any:
+        """Return the description of the API, as it is."""
+        return told_truly(super().get_openapi_schema(*arguments, **named))
 
     def create_response(self, *arguments: Any, **named: Any) -> HttpResponse:
         """Return an answer."""
@@ -57,7 +62,7 @@ answer_with_problems(api)
 Filter = Annotated[str, Plain]
 """PostgreSQL cannot compare text with a NUL in it, so such text is refused instead of failing there."""
 
-BAD = {400: ProblemOut, 401: ProblemOut, 503: ProblemOut}
+BAD = {400: ProblemOut, 401: ProblemOut, 415: ProblemOut, 503: ProblemOut}
 
 
 def _caller(request: HttpRequest) -> Principal:
