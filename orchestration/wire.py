@@ -56,6 +56,18 @@ def _is_moment(value: object) -> bool:
         return False
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool | int)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
 def _are_limits(value: object) -> bool:
     return (
         isinstance(value, list | tuple)
@@ -67,35 +79,34 @@ def _are_limits(value: object) -> bool:
 _HEADERS: Mapping[str, _Check] = {
     "id": _is_name,
     "task": _is_name,
-    "shadow": _none_or(_is_text),
-    "root_id": _none_or(_is_name),
-    "parent_id": _none_or(_is_name),
-    "group": _none_or(_is_name),
-    "group_index": _none_or(_is_count),
-    "retries": _none_or(_is_count),
-    "timelimit": _none_or(_are_limits),
-    "eta": _none_or(_is_moment),
-    "expires": _none_or(_is_moment),
-    "lang": _none_or(_is_text),
-    "origin": _none_or(_is_text),
-    "argsrepr": _none_or(_is_text),
-    "kwargsrepr": _none_or(_is_text),
-    "compression": _none_or(_is_text),
-    "ignore_result": _none_or(lambda value: isinstance(value, bool | int)),
-    "replaced_task_nesting": _none_or(_is_count),
-    "stamped_headers": _none_or(
-        lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value)
-    ),
-    "stamps": _none_or(lambda value: isinstance(value, dict)),
-    "utc": _none_or(lambda value: isinstance(value, bool | int)),
-    "taskset": _none_or(_is_name),
+    "shadow": _is_text,
+    "root_id": _is_name,
+    "parent_id": _is_name,
+    "group": _is_name,
+    "group_index": _is_count,
+    "retries": _is_count,
+    "timelimit": _are_limits,
+    "eta": _is_moment,
+    "expires": _is_moment,
+    "lang": _is_text,
+    "origin": _is_text,
+    "argsrepr": _is_text,
+    "kwargsrepr": _is_text,
+    "compression": _is_text,
+    "ignore_result": _is_flag,
+    "replaced_task_nesting": _is_count,
+    "stamped_headers": _are_texts,
+    "stamps": _is_table,
+    "utc": _is_flag,
+    "taskset": _is_name,
 }
-"""What Celery computes with, of both versions of its protocol."""
+"""What Celery computes with, of both versions of its protocol; each may be null but those in `_NEEDED`."""
 
+_NEEDED = frozenset({"id", "task"})
 _PROPERTIES: Mapping[str, _Check] = {
-    "correlation_id": _none_or(_is_text),
-    "reply_to": _none_or(_is_text),
-    "priority": _none_or(_is_count),
+    "correlation_id": _is_text,
+    "reply_to": _is_text,
+    "priority": _is_count,
 }
 
 OURS_NEVER_HAVE = ("eta", "expires")
@@ -106,12 +117,14 @@ def fault_of_headers(headers: object, properties: object = None) -> str | None:
     """Return what is wrong with a message's headers and properties, naming the field and no value; None if nothing is."""
     if not isinstance(headers, Mapping):
         return "its headers are no table"
-    for name, is_well in _HEADERS.items():
-        if name in headers and not is_well(headers[name]):
+    for name, value in headers.items():
+        is_well = _HEADERS.get(name) if isinstance(name, str) else None
+        if is_well is not None and not (is_well(value) if value is not None else name not in _NEEDED):
             return f"header {name} is not what Celery computes with"
     if isinstance(properties, Mapping):
         for name, is_well in _PROPERTIES.items():
-            if name in properties and not is_well(properties[name]):
+            value = properties.get(name)
+            if value is not None and not is_well(value):
                 return f"property {name} is not what Celery computes with"
     return None
 

@@ -84,6 +84,14 @@ def size_of(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode())
 
 
+def is_small(facts: Mapping[str, Any]) -> bool:
+    """Say whether a JSON object is surely far below MOST_BYTES: flat, with few and short values. Costs less than writing it out."""
+    return len(facts) <= 50 and all(
+        isinstance(value, int | float | None) or (isinstance(value, str) and len(value) <= 1_000)
+        for value in facts.values()
+    )
+
+
 def is_storable_text(text: str) -> bool:
     """Say whether the database can keep a text as it is."""
     return _UNSTORABLE.search(text) is None

@@ -12,7 +12,7 @@ from typing import Any
 from orchestration.core.context import StepContext
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message, StepReference
-from orchestration.core.storable import MOST_BYTES, facts_of, size_of
+from orchestration.core.storable import MOST_BYTES, facts_of, is_small, size_of
 from orchestration.errors import DefinitionError, OutcomeUnknown, StepRejected
 
 Act = Callable[[Any, StepContext], Message | NotNeeded | None]
@@ -82,7 +82,7 @@ class Participant:
             OutcomeUnknown: of an external step, which has taken effect.
             StepRejected: of a local one: nothing of it is committed.
         """
-        if facts is None or (size := size_of(facts)) <= MOST_BYTES:
+        if facts is None or is_small(facts) or (size := size_of(facts)) <= MOST_BYTES:
             return
         kind = OutcomeUnknown if self.reference.is_external else StepRejected
         raise kind(
