@@ -92,11 +92,6 @@ def is_small(facts: Mapping[str, Any]) -> bool:
     )
 
 
-def is_storable_text(text: str) -> bool:
-    """Say whether the database can keep a text as it is."""
-    return _UNSTORABLE.search(text) is None
-
-
 def cut_to_fit(data: dict[str, Any], most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """Return storable data with its longest texts cut until it fits: for an effect that exists and must be recorded."""
     longest = most_bytes // 4
