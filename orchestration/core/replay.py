@@ -22,6 +22,7 @@ LATE: Mapping[str, str] = {
         "step_failed",
         "step_rejected",
         "retry_asked",
+        "retry_hastened",
         "outcome_settled",
         "outcome_still_unknown",
         "sent_again",

@@ -5,6 +5,7 @@ It is only the fast path. What it does not send (the process died, the broker wa
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -33,15 +34,23 @@ class _Relay:
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self._pause = 0.0
+        self._idle = threading.Event()
+        self._idle.set()
 
     def wake(self) -> None:
         with self._lock:
             self._wanted.set()
+            self._idle.clear()
             # A pool child inherits this object by fork, but not its thread.
             if self._thread is None or not self._thread.is_alive() or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
                 self._thread.start()
+
+    def flush(self, seconds: float) -> None:
+        """Wait until everything that was asked for is sent, but no longer than so."""
+        if self._pid == os.getpid() and self._thread is not None and self._thread.is_alive():
+            self._idle.wait(seconds)
 
     def _run(self) -> None:
         try:
@@ -53,7 +62,11 @@ class _Relay:
                             return
                 self._wanted.clear()
                 self._drain()
+                with self._lock:
+                    if not self._wanted.is_set():
+                        self._idle.set()
         finally:
+            self._idle.set()
             connection.close()
 
     def _drain(self) -> None:
@@ -74,6 +87,9 @@ class _Relay:
 
 
 _relay = _Relay()
+AT_EXIT_SECONDS = 1.0
+"""How long a process that ends (a command, a cron job) waits for its relay; what is left a worker's heartbeat sends."""
+atexit.register(lambda: _relay.flush(AT_EXIT_SECONDS))
 
 
 def wake() -> None:

@@ -23,24 +23,29 @@ from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services.waking import wake
 
+BACKING_OFF = (StepState.WAITING.value, StepState.UNKNOWN.value)
 GIVEN_UP = (StepState.FAILED.value, StepState.REJECTED.value)
-DECISIONS = ("outcome_settled", "step_skipped", "retry_asked")
+DECISIONS = ("outcome_settled", "step_skipped", "retry_asked", "retry_hastened")
 """Kinds of entries of a history that a person's decision about a step leaves."""
 
 
-def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str) -> Saga:
+def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str, now: bool = False) -> Saga:
     """Have a step that was given up tried again, with its attempts counted from zero; closes its incidents.
 
     The idempotency key stays: nothing was decided about the effect, so the provider must still see one. Only a step
     past the pivot that was settled as absent gets a new generation, and with it a new key: the provider may refuse
     the old one for ever.
 
+    A step that was not given up waits for its next attempt by itself; with `now` that attempt comes at once, and those before it stay
+    counted.
+
     Opens a transaction, or joins the caller's; locks the saga, then the step row.
 
     Raises:
         SagaNotFound: there is no such saga.
         InvalidDecision: by or reason is empty.
-        TransitionRefused: the step was not given up, or the saga has ended or goes another way. Nothing has changed.
+        TransitionRefused: the step was not given up (or with `now` does not wait for an attempt), somebody is at work at it, or the
+            saga has ended or goes another way. Nothing has changed.
     """
     check_decision(by, reason)
     with transaction.atomic():
@@ -48,10 +53,18 @@ def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str
         row = newest_row(saga, step, direction)
         forward = direction == Direction.FORWARD.value
         anew = row is not None and forward and row.state == StepState.ABSENT.value
+        waits = row is not None and row.state in BACKING_OFF and row.task != ""
+        if row is not None and now and waits and _goes_this_way(saga, forward=forward):
+            return _hasten(saga, row, by=by, reason=reason)
         if row is None or not (row.state in GIVEN_UP or anew):
-            raise TransitionRefused(
-                f"{step} ({direction}) was not given up, so there is nothing to retry{earlier_decision(saga, step)}"
+            if row is not None:
+                refuse_at_work(row, "retry it")
+            told = (
+                "waits for its next attempt; say --now (now=True) to have that at once"
+                if waits and not now
+                else "was not given up, so there is nothing to retry"
             )
+            raise TransitionRefused(f"{step} ({direction}) {told}{earlier_decision(saga, step)}")
         if not _goes_this_way(saga, forward=forward):
             raise TransitionRefused(f"the saga is {saga.state}, so {step} ({direction}) cannot run now")
         if anew:
@@ -64,6 +77,30 @@ def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str
         note(saga, "retry_asked", who=by, step=step, direction=direction, reason=reason)
         go_on(saga, step=step, by=by, reason=reason)
         return saga
+
+
+def _hasten(saga: Saga, row: SagaStep, *, by: str, reason: str) -> Saga:
+    """Have the next attempt of a step in back-off come at once. What was counted stays, and so does its incident."""
+    refuse_at_work(row, "retry it")
+    row.due_at = database_now()
+    row.save(update_fields=["due_at"])
+    note(saga, "retry_hastened", who=by, step=row.name, direction=row.direction, reason=reason)
+    saga.wake_at = None if saga.paused else Now()
+    saga.save()
+    wake(saga)
+    return saga
+
+
+def refuse_at_work(row: SagaStep, what: str) -> None:
+    """Refuse a decision about a step that a worker holds.
+
+    Raises:
+        TransitionRefused: saying until when.
+    """
+    if row.lease_until is not None and row.lease_until > database_now():
+        raise TransitionRefused(
+            f"{row.name} ({row.direction}) is being worked at until {row.lease_until:%H:%M:%S}; {what} after that"
+        )
 
 
 def skip_step(*, saga_id: UUID, step: str, direction: str = "undo", by: str, reason: str) -> Saga:

@@ -22,10 +22,17 @@ from orchestration.engine.contexts import context_for
 from orchestration.engine.history import move, note
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.participants import participant_for
-from orchestration.engine.reading import database_now
 from orchestration.errors import InvalidDecision, SagaNotFound, TransitionRefused
 from orchestration.models import Saga, SagaStep
-from orchestration.services.deciding import GIVEN_UP, check_decision, earlier_decision, go_on, newest_row
+from orchestration.services.deciding import (
+    BACKING_OFF,
+    GIVEN_UP,
+    check_decision,
+    earlier_decision,
+    go_on,
+    newest_row,
+    refuse_at_work,
+)
 
 DONE, ABSENT = StepState.DONE.value, StepState.ABSENT.value
 
@@ -41,7 +48,7 @@ def settle_step(
     result: Message | Mapping[str, Any] | None = None,
     result_type: str | None = None,
 ) -> Saga:
-    """Say what became of a step: a forward one whose outcome is unknown, or an undo that failed.
+    """Say what became of a step: a forward one whose outcome is unknown, or an undo that failed or is in back-off.
 
     `done`, forward: its effect exists; the saga goes on with the result, or undoes it. `absent`, forward: it has no
     effect and never will; before the pivot the saga is undone, past it the step waits for `retry_step`. `done`, undo: a
@@ -183,14 +190,14 @@ def _settleable(saga: Saga, step: str, direction: str, *, lock: bool) -> SagaSte
     if row is None and late and SagaState(saga.state) in TERMINAL:
         # The effect of a pivot, or of a step without undo, that turned up late: only a person could undo it.
         return SagaStep(saga=saga, name=step, direction=direction, state=StepState.PENDING.value, token=0)
-    if row is None or not (row.state in GIVEN_UP or row.unsure):
+    if row is None or not (row.state in (*GIVEN_UP, *BACKING_OFF, StepState.RUNNING.value) or row.unsure):
         raise TransitionRefused(
             f"{step} ({direction}) has not failed, so there is nothing to settle{earlier_decision(saga, step)}"
         )
     state = SagaState(saga.state)
     if state in FORWARD_STATES or state is SagaState.COMPLETED:
         raise TransitionRefused(f"the saga is {saga.state}, so nothing of it is being undone")
-    _refuse_at_work(row)
+    refuse_at_work(row, "settle it")
     return row
 
 
@@ -204,15 +211,8 @@ def _unknown_outcome(saga: Saga, step: str, row: SagaStep | None) -> SagaStep:
     )
     if not unknown:
         raise TransitionRefused(f"{step} is {row.state}: its outcome is known{earlier_decision(saga, step)}")
-    _refuse_at_work(row)
+    refuse_at_work(row, "settle it")
     return row
-
-
-def _refuse_at_work(row: SagaStep) -> None:
-    if row.lease_until is not None and row.lease_until > database_now():
-        raise TransitionRefused(
-            f"{row.name} ({row.direction}) is being worked at until {row.lease_until:%H:%M:%S}; settle it after that"
-        )
 
 
 def _write(

@@ -62,6 +62,7 @@ _HISTORY_WORDS = {
     "late_failure": "failure came too late",
     "escalated": "a person is asked",
     "retry_asked": "to be tried again",
+    "retry_hastened": "its next attempt comes at once",
     "step_skipped": "left out",
 }
 

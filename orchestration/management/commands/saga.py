@@ -71,6 +71,11 @@ class Command(BaseCommand):
         skipped = command("skip", "leave out an undo that was given up, or a step past the pivot", self._skip)
         for steps in (retried, settled, skipped):
             _add_step(steps, usual="undo" if steps is skipped else "forward")
+        retried.add_argument(
+            "--now",
+            action="store_true",
+            help="a step that waits for its next attempt: have that at once, and keep its count",
+        )
         outcome = settled.add_mutually_exclusive_group(required=True)
         outcome.add_argument(
             "--done", dest="outcome", action="store_const", const="done", help="it took effect"
@@ -184,6 +189,7 @@ class Command(BaseCommand):
             step=options["step"],
             direction=options["direction"],
             reason=options["reason"],
+            now=options["now"],
         )
 
     def _settle(self, options: dict[str, Any]) -> None:
