@@ -87,6 +87,17 @@ def _unperformed(definition: SagaDefinition) -> list[CheckMessage]:
                         "Write @performs(...) in a tasks.py of an installed app; a service with its own code base sets it in its own project.",
                     )
                 )
+        for reference in references:
+            if (performer := participant_for(reference.task)) is not None:
+                found += [
+                    _error(
+                        "E120",
+                        definition,
+                        told,
+                        "A step, its look_up and its cancel_by_key take (command, context); its record takes (command, result, context).",
+                    )
+                    for told in performer.wrong_signatures()
+                ]
         performer = participant_for(step.reference.task)
         if (
             performer

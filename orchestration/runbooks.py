@@ -75,6 +75,11 @@ def runbook(saga: Saga, kind: str, *, step: str = "", outbox: int | None = None)
                 f"At the provider {step} has had another effect than was asked for; the message names both. Put it right there; "
                 f"the engine looks again every ten minutes. Or record {_what_is_true(saga, step)}"
             )
+        case "cannot_plan":
+            return (
+                "The engine cannot work out what is next for this saga; the message says what went wrong. Mend what it names: most "
+                "often the definition, or a row that was changed by hand. It is tried again each minute, and this closes by itself."
+            )
         case "bad_command":
             return (
                 f"The code that runs now cannot build what {step} is to be given from what is stored; the message names the "

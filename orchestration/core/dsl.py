@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from orchestration.core import registry
 from orchestration.core.definition import SagaDefinition, UndoPolicy
-from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Sequence, Step, Wait
+from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Sequence, Step, Wait, node
 from orchestration.core.policy import UNDO, RetryPolicy
 from orchestration.core.references import Message, StepReference
+from orchestration.errors import DefinitionError
 
 give_up = OnTimeout.GIVE_UP
 escalate = OnTimeout.ESCALATE
@@ -32,6 +34,11 @@ def hours(n: float) -> float:
 def days(n: float) -> float:
     """`n` days, in seconds."""
     return n * 86400.0
+
+
+def _seconds(given: float | timedelta) -> float:
+    """A duration in seconds; what is no duration is left for `manage.py check` to name."""
+    return given.total_seconds() if isinstance(given, timedelta) else given
 
 
 def nothing(why: str) -> Nothing:
@@ -63,24 +70,34 @@ def step(
         take: where a field of the command comes from when its name alone does not say:
             `{"authorization_id": payments.authorize}` or `{"amount_minor": "input"}`.
     """
+    if not isinstance(reference, StepReference):
+        raise DefinitionError(f"step({reference!r}): write a reference, made by local(...) or external(...)")
+    if not isinstance(undo, StepReference | Nothing | None):
+        raise DefinitionError(
+            f"step({reference}): its undo is {undo!r}; write a reference, or nothing('why there is nothing to undo')"
+        )
     sources = {field: str(source) for field, source in (take or {}).items()}
     return Step(name or reference.task, reference, undo, pivot, milestone, retry, undo_retry, sources)
 
 
 def parallel(first: Node, second: Node, *more: Node) -> Parallel:
     """Run branches at the same time; what follows waits for all of them."""
+    for branch in (first, second, *more):
+        node(branch, "parallel(...)")
     return Parallel((first, second, *more))
 
 
 def choice(on: StepReference | str, branches: Mapping[type[Message], Node]) -> Choice:
     """Go the way that the result type of the step `on` says. A type without a branch goes straight on."""
+    for branch in branches.values():
+        node(branch, f"choice({on}, ...)")
     return Choice(str(on), tuple(branches.items()))
 
 
 def wait_for(
     event: str,
     *,
-    within: float,
+    within: float | timedelta,
     otherwise: OnTimeout,
     gives: type[Message] | None = None,
     name: str | None = None,
@@ -90,13 +107,13 @@ def wait_for(
 
     Args:
         event: type of the event, past tense, e.g. `shipping.dispatched`.
-        within: seconds to wait at most.
+        within: how long to wait at most, in seconds or as a timedelta.
         otherwise: `give_up` undoes the saga; `escalate` opens an incident and waits on.
         gives: what the event's data must look like; its fields are there for later steps.
         name: key of the wait's row; defaults to the event's type.
         milestone: business name of having got here.
     """
-    return Wait(name or event, event, gives, within, otherwise, milestone)
+    return Wait(name or event, event, gives, _seconds(within), otherwise, milestone)
 
 
 def saga(
@@ -106,9 +123,9 @@ def saga(
     input: type[Message],
     flow: Node,
     after_undo: Node | None = None,
-    deadline: float | None = None,
+    deadline: float | timedelta | None = None,
     undo_policy: UndoPolicy = "go_on",
-    run_ahead: float | None = None,
+    run_ahead: float | timedelta | None = None,
 ) -> SagaDefinition:
     """Define a saga and make it known to this process.
 
@@ -118,7 +135,7 @@ def saga(
         input: what a saga of this kind is started with.
         flow: the steps, composed with `|`, `parallel`, `choice` and `wait_for`.
         after_undo: what runs when everything is undone, before the saga ends.
-        deadline: seconds from the start after which it is undone, unless its pivot has begun.
+        deadline: time from the start, in seconds or as a timedelta, after which it is undone, unless its pivot has begun.
         undo_policy: `go_on` undoes the others when one undo fails for good; `stop` waits for a person.
         run_ahead: seconds for which a worker that has recorded a step goes straight on with the next one that is its own to do;
             0: each step comes by message. By default as the setting `RUN_AHEAD_SECONDS` says.
@@ -126,15 +143,18 @@ def saga(
     Returns:
         The definition. Its faults are reported by `manage.py check`, not here, so that all are seen at once.
     """
+    node(flow, f"saga {name}: flow")
+    if after_undo is not None:
+        node(after_undo, f"saga {name}: after_undo")
     definition = SagaDefinition(
         name=name,
         version=version,
         input=input,
         flow=flow if isinstance(flow, Sequence) else Sequence((flow,)),
         after_undo=after_undo,
-        deadline=deadline,
+        deadline=_seconds(deadline) if deadline is not None else None,
         undo_policy=undo_policy,
-        run_ahead=run_ahead,
+        run_ahead=_seconds(run_ahead) if run_ahead is not None else None,
     )
     registry.register(definition)
     return definition

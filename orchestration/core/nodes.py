@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from orchestration.core.policy import RetryPolicy
 from orchestration.core.references import Message, StepReference
+from orchestration.errors import DefinitionError
 
 
 class OnTimeout(StrEnum):
@@ -36,9 +37,12 @@ class Node:
     __slots__ = ()
 
     def __or__(self, other: Node) -> Sequence:
-        if not isinstance(other, Node):
-            return NotImplemented
+        node(other, "a | b")
         return Sequence((*_parts(self), *_parts(other)))
+
+    def __ror__(self, other: object) -> Sequence:
+        node(other, "a | b")
+        raise AssertionError("a node has composed itself already")
 
     def children(self) -> tuple[Node, ...]:
         """Direct children, in the order of the flow."""
@@ -117,6 +121,23 @@ class Choice(Node):
     def branch_for(self, result_type: str | None) -> Node | None:
         """The branch for a recorded result type; None goes straight on."""
         return next((node for kind, node in self.branches if kind.__name__ == result_type), None)
+
+
+def node(given: object, where: str) -> None:
+    """Refuse what is no part of a flow.
+
+    Raises:
+        DefinitionError: saying what to write instead.
+    """
+    if isinstance(given, Node):
+        return
+    if isinstance(given, StepReference):
+        told = f"is the reference {given}; write step({given.task.partition('.')[2]}, undo=...)"
+    elif isinstance(given, list | tuple):
+        told = f"is a {type(given).__name__}; write a | b for one after the other, parallel(a, b) for both at once"
+    else:
+        told = f"is {given!r}; write step(...), parallel(...), choice(...), wait_for(...), or several joined with |"
+    raise DefinitionError(f"{where}: what stands there {told}")
 
 
 def _parts(node: Node) -> tuple[Node, ...]:

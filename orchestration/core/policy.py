@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 
 _SYSTEM_RANDOM = Random()
@@ -30,6 +31,9 @@ class RetryPolicy:
     """No delay is longer than this, in seconds."""
 
     def __post_init__(self) -> None:
+        for name in ("first", "longest"):
+            if isinstance(given := getattr(self, name), timedelta):
+                object.__setattr__(self, name, given.total_seconds())
         if self.attempts is not None and self.attempts < 1:
             raise ValueError("a retry policy needs at least one attempt")
         if self.first < 0 or self.factor < 1 or self.longest < self.first:

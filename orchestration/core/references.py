@@ -7,10 +7,13 @@ that go in and come out. Importing one imports no Django and no implementation.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
+
+from orchestration.errors import DefinitionError
 
 Kind = Literal["local", "external"]
 
@@ -41,6 +44,11 @@ class StepReference:
     def __str__(self) -> str:
         return self.task
 
+    def __or__(self, other: object) -> Any:
+        raise DefinitionError(
+            f"{self} | ...: a reference is no step yet; write step({self.task.partition('.')[2]}, undo=...) | ..."
+        )
+
     @property
     def is_external(self) -> bool:
         """Whether it acts outside our database, so that its outcome can be unknown."""
@@ -48,7 +56,7 @@ class StepReference:
 
 
 def local(
-    task: str, *, takes: type[Message], gives: Any = None, queue: str = "", timeout: float = 10.0
+    task: str, *, takes: type[Message], gives: Any = None, queue: str = "", timeout: float | timedelta = 10.0
 ) -> StepReference:
     """Declare a step whose effect is rows of our own database: exactly once, in the transaction that records it.
 
@@ -59,7 +67,7 @@ def local(
 
 
 def external(
-    task: str, *, takes: type[Message], gives: Any = None, queue: str = "", timeout: float = 30.0
+    task: str, *, takes: type[Message], gives: Any = None, queue: str = "", timeout: float | timedelta = 30.0
 ) -> StepReference:
     """Declare a step that acts outside our database: called with an idempotency key and no transaction open.
 
@@ -69,14 +77,15 @@ def external(
 
 
 def _reference(
-    kind: Kind, task: str, takes: type[Message], gives: Any, queue: str, timeout: float
+    kind: Kind, task: str, takes: type[Message], gives: Any, queue: str, timeout: float | timedelta
 ) -> StepReference:
     service, _, verb = task.partition(".")
     if not service or not verb:
         raise ValueError(
             f"task name {task!r}: write it as '<service>.<verb>', for example 'payments.capture'"
         )
-    return StepReference(task, queue or service, kind, takes, _result_types(gives), timeout)
+    allowed = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    return StepReference(task, queue or service, kind, takes, _result_types(gives), allowed)
 
 
 def _result_types(gives: Any) -> tuple[type[Message], ...]:

@@ -10,6 +10,7 @@ from orchestration.core.binding import INPUT, available_fields, possible_fields,
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Choice, Nothing, OnTimeout, Parallel, Sequence, Step, Wait
 from orchestration.core.references import StepReference
+from orchestration.core.stored_fields import unstorable_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,77 @@ def _tasks(definition: SagaDefinition) -> Iterator[Fault]:
                 )
 
 
+def _types_of_one_name(definition: SagaDefinition) -> Iterator[Fault]:
+    """Which branch is taken is decided by the name of the result's type, because that is what is stored."""
+    for step in definition.steps.values():
+        for _, reference in _sides(step):
+            counted = Counter(kind.__name__ for kind in reference.gives)
+            for name in [name for name, times in counted.items() if times > 1]:
+                yield Fault(
+                    "E116",
+                    f"{definition}: {reference} gives two types that are both called {name!r}.",
+                    "Rename one of them: the name is what is stored, and it decides the branch of a choice.",
+                )
+
+
+def _too_long(definition: SagaDefinition) -> Iterator[Fault]:
+    """What is stored in a column has its length."""
+    named: list[tuple[str, str, int]] = [("the definition's name", definition.name, 100)]
+    for step in definition.steps.values():
+        named += [("the step's name", step.name, 100), ("the milestone", step.milestone or "", 60)]
+        for _, reference in _sides(step):
+            named += [("the task's name", reference.task, 100), ("the queue's name", reference.queue, 100)]
+            named += [("the name of the result's type", kind.__name__, 100) for kind in reference.gives]
+    for wait in definition.waits.values():
+        named += [("the wait's name", wait.name, 100), ("the milestone", wait.milestone or "", 60)]
+        named += [("the event's type", wait.event, 100)]
+    for what, text, most in dict.fromkeys(named):
+        if len(text) > most:
+            yield Fault(
+                "E117",
+                f"{definition}: {what} {text[:20]!r}… has {len(text)} characters; at most {most} can be stored.",
+                f"Shorten it to {most} characters.",
+            )
+
+
+LONGEST_SECONDS = 100 * 366 * 86_400.0
+"""A hundred years: no moment that is computed with it leaves the calendar."""
+
+
+def _durations(definition: SagaDefinition) -> Iterator[Fault]:
+    given: list[tuple[str, object]] = [
+        ("its deadline", definition.deadline),
+        ("run_ahead", definition.run_ahead),
+    ]
+    for step in definition.steps.values():
+        given += [(f"the timeout of {ref}", ref.timeout) for _, ref in _sides(step)]
+        for which, policy in (("retry", step.retry), ("undo_retry", step.undo_retry)):
+            if policy is not None:
+                given += [(f"the {which} of {step.name!r}", policy.longest)]
+    given += [(f"the wait for {wait.name!r}", wait.within) for wait in definition.waits.values()]
+    for what, value in given:
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_SECONDS:
+            yield Fault(
+                "E118",
+                f"{definition}: {what} is {value!r}, which is no time from 0 seconds to 100 years.",
+                "Write a number of seconds, a timedelta, or days(3), hours(2), minutes(5).",
+            )
+
+
+def _messages(definition: SagaDefinition) -> Iterator[Fault]:
+    """What a message holds must come back from the database as it went in."""
+    kinds = {definition.input: None}
+    for step in definition.steps.values():
+        for _, reference in _sides(step):
+            kinds |= dict.fromkeys([reference.takes, *reference.gives])
+    kinds |= {wait.gives: None for wait in definition.waits.values() if wait.gives is not None}
+    for kind in kinds:
+        for field, why, hint in unstorable_fields(kind):
+            yield Fault("E119", f"{definition}: {kind.__name__}.{field} {why}.", hint)
+
+
 def _closing_is_plain(definition: SagaDefinition) -> Iterator[Fault]:
     for node in definition.after_undo.walk() if definition.after_undo else ():
         if isinstance(node, Wait | Choice):
@@ -263,6 +335,10 @@ _RULES: tuple[Callable[[SagaDefinition], Iterator[Fault]], ...] = (
     _unfilled_fields,
     _ambiguous_siblings,
     _tasks,
+    _types_of_one_name,
+    _too_long,
+    _durations,
+    _messages,
     _closing_is_plain,
 )
 

@@ -109,12 +109,16 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
             Saga.objects.filter(id=saga_id).update(wake_at=Now() + _RELAYED_BY)
             return None  # nothing is lost: the relays send it as soon as the broker takes it
         if rescue:
-            resolve_incidents(
-                saga, kind="unknown_definition", by="engine", resolution="The definition is known again."
-            )
             apply_parked(saga, definition)
         asked = _Round(saga, definition, rescue)
         decided = asked.run()
+        if rescue:
+            resolve_incidents(
+                saga,
+                kind=("unknown_definition", "cannot_plan"),
+                by="engine",
+                resolution="It can be planned again.",
+            )
         if had_ended:
             close_mended(saga)
         if rescue:

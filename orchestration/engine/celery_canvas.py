@@ -59,6 +59,7 @@ class CeleryTransport:
             immutable=True,
             queue=reference.queue,
             ignore_result=True,
+            serializer="json",
         )
         _send(chain(ask, _advance(address.saga_id, address.reference)))
 
@@ -75,6 +76,7 @@ class CeleryTransport:
                 immutable=True,
                 queue=queue,
                 ignore_result=True,
+                serializer="json",
             )
         )
 
@@ -98,6 +100,7 @@ class CeleryTransport:
                     queue=queue,
                     ignore_result=True,
                     headers=headers,
+                    serializer="json",
                 )
             )
 
@@ -128,7 +131,14 @@ def _call(address: Address, call: Call) -> Signature[Any]:
         kwargs["direction"] = call.direction.value
     if call.after:
         kwargs["after"] = list(call.after)
-    return signature(reference.task, kwargs=kwargs, immutable=True, queue=reference.queue, ignore_result=True)
+    return signature(
+        reference.task,
+        kwargs=kwargs,
+        immutable=True,
+        queue=reference.queue,
+        ignore_result=True,
+        serializer="json",
+    )
 
 
 def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
@@ -138,7 +148,12 @@ def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
 def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
     given: dict[str, Any] = {name: value for name, value in kwargs.items() if value}
     return signature(
-        task, kwargs=given, immutable=immutable, queue=engine_settings().QUEUE, ignore_result=True
+        task,
+        kwargs=given,
+        immutable=immutable,
+        queue=engine_settings().QUEUE,
+        ignore_result=True,
+        serializer="json",
     )
 
 

@@ -24,7 +24,7 @@ REFERENCE = "~reference~"
 EPOCH = 1_986_040_627
 """Stand where a saga's own will be."""
 
-_PLAIN = frozenset({"queue", "ignore_result", "task_id", "reply_to", "link_error"})
+_PLAIN = frozenset({"queue", "ignore_result", "task_id", "reply_to", "link_error", "serializer"})
 """Options of a link that is nothing but a task in a chain. One with others (of a group, of a chord) is left to Celery."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ANSWERS = re.compile(rf'"reply_to": "{_ID.pattern}", |, "reply_to": "{_ID.pattern}"')
@@ -122,6 +122,7 @@ def send_link(
             queue=options["queue"],
             declare=[] if declared else None,
             retry=retry,
+            serializer="json",
         )
     return True
 

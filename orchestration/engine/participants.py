@@ -61,6 +61,15 @@ class Participant:
         self.save = function
         return function
 
+    def wrong_signatures(self) -> list[str]:
+        """Name each of its functions that cannot be called as the engine calls it."""
+        functions = ((self.act, 2), (self.find, 2), (self.refuse, 2), (self.save, 3))
+        return [
+            f"{self.reference}: {getattr(function, '__qualname__', function)} cannot be called with {arguments} arguments"
+            for function, arguments in functions
+            if function is not None and _does_not_take(function, arguments)
+        ]
+
     def as_stored(self, result: Message) -> Message:
         """Return a result as it can be stored: what a provider has sent may hold characters that no database keeps.
 
@@ -104,6 +113,16 @@ class Participant:
         named = " or ".join(kind.__name__ for kind in gives) or "nothing"
         returned = "nothing" if result is None else type(result).__name__
         raise TypeError(f"{self.reference} returned {returned}, but its reference gives {named}")
+
+
+def _does_not_take(function: Callable[..., Any], arguments: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(arguments))
+    except TypeError:
+        return True
+    except ValueError:
+        return False  # of a function of C nobody can say
+    return False
 
 
 def _refuse_coroutine(reference: StepReference, function: Callable[..., Any]) -> None:

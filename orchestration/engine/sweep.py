@@ -15,18 +15,23 @@ from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
+from orchestration.core.storable import LONGEST_MESSAGE, storable_text
 from orchestration.crash_points import reach
 from orchestration.database import transaction
 from orchestration.database_errors import LOCK_NOT_AVAILABLE, is_conflict, is_outage, sqlstate
 from orchestration.engine.advance import advance
 from orchestration.engine.drain import drain
+from orchestration.engine.incidents import open_incident
+from orchestration.engine.locks import lock_saga
 from orchestration.engine.probes import ask_again
 from orchestration.engine.receipts import put_back_lost_events
-from orchestration.errors import SendFailed
+from orchestration.errors import SagaNotFound, SendFailed
 from orchestration.models import Saga
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN = timedelta(minutes=1)
+"""How long until a saga that could not be planned is tried again."""
 HELD_FOR = timedelta(seconds=5)
 """A sweeper that dies holds the sagas it had picked back for so long."""
 
@@ -59,7 +64,19 @@ def sweep() -> Swept:
                 raise  # the heartbeat says so once
             # One saga that cannot be planned must not keep the others from being swept.
             logger.exception("sweep: saga %s could not be advanced", saga_id)
+            _tell(saga_id, error)
     return Swept(messages, len(due))
+
+
+def _tell(saga_id: UUID, error: Exception) -> None:
+    """Open an incident for a saga that cannot be planned: it would rest for ever, with nothing but a line in a log."""
+    if sqlstate(error) == LOCK_NOT_AVAILABLE or is_conflict(error) or isinstance(error, SagaNotFound):
+        return  # somebody else holds it, or it is gone
+    with transaction.atomic():
+        saga = lock_saga(saga_id)
+        told = storable_text(f"{type(error).__name__}: {error}", LONGEST_MESSAGE)
+        open_incident(saga, "cannot_plan", message=told)
+        Saga.objects.filter(id=saga_id).update(wake_at=Now() + LOOK_AGAIN)
 
 
 def _fails_everywhere(error: Exception) -> bool:

@@ -37,6 +37,7 @@ class HallProject:
             "HALL_BROKER": os.environ["CELERY_BROKER_URL"],
             "HALL_RESULTS": os.environ["CELERY_RESULT_BACKEND"],
             "HALL_SENTRY": str(self.reports),
+            "C_FORCE_ROOT": "1",  # Celery starts no worker as root that accepts pickle
         }
 
     def ended(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

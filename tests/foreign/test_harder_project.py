@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -27,17 +30,44 @@ def test_it_passes_every_check_as_it_is_written(hall: HallProject) -> None:
 def test_its_sagas_end_with_a_worker_of_its_own_and_people_can_look_at_them(hall: HallProject) -> None:
     with hall.worker():
         assert json.loads(hall.run("let")) == {"opera": "completed", "haunted": "compensated"}
+    reports = [json.loads(line) for line in hall.reports.read_text().splitlines()]
+    told = [report for report in reports if "exception" in report]
+    assert {report["exception"]["values"][-1]["type"] for report in told} == {"KeyError"}
+    assert all("bookings.bill" in str(report["logentry"]) for report in told)
     visited = hall.run("look_around").split()
     assert (visited[0], int(visited[1]) > 10) == ("visited", True), visited
 
 
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"DATABASE_ROUTERS": ["hall_routers.ApartRouter"]}, "orchestration.E203"),
-    ],
-)
-def test_a_misconfiguration_is_named(hall: HallProject, settings: dict[str, Any], named: str) -> None:
-    ended = hall.ended("check", "--fail-level", "WARNING", HALL_SETTINGS=json.dumps(settings))
-    assert (ended.returncode, named in ended.stderr) == (1, True), ended.stderr
-    assert "HINT" in ended.stderr
+@dataclass(frozen=True)
+class Wrong:
+    """One thing that is wrong, and the id that names it."""
+
+    named: str
+    settings: dict[str, Any]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+WRONG = [
+    Wrong("E203", {"DATABASE_ROUTERS": ["hall_routers.ApartRouter"]}),
+    Wrong("E301", {"CELERY_RESULT_BACKEND": None}),
+    Wrong("E301", {"CELERY_RESULT_BACKEND": "rpc://"}),
+    Wrong("E302", {"CELERY_ACCEPT_CONTENT": ["pickle"]}),
+    Wrong("E303", {"CELERY_TASK_ALWAYS_EAGER": True}),
+    Wrong("E304", {"DATABASES": {"default": SQLITE, "replica": SQLITE}}),
+    Wrong("E304", {"ORCHESTRATION": {"DATABASE": "nowhere"}}),
+    Wrong("E305", {"DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "x", "OPTIONS": {"server_side_binding": True}}}}),
+    Wrong("E306", {}, {"HALL_TASK": "AtomicTask"}),
+]  # fmt: skip
+
+
+def test_each_misconfiguration_is_named_with_a_hint(hall: HallProject) -> None:
+    def check(wrong: Wrong) -> subprocess.CompletedProcess[str]:
+        settings = json.dumps(wrong.settings)
+        return hall.ended("check", "--fail-level", "WARNING", HALL_SETTINGS=settings, **wrong.environment)
+
+    with ThreadPoolExecutor(3) as pool:
+        for wrong, ended in zip(WRONG, pool.map(check, WRONG), strict=True):
+            assert ended.returncode == 1, wrong
+            assert f"(orchestration.{wrong.named})" in ended.stderr, (wrong, ended.stderr)
+            assert "HINT" in ended.stderr

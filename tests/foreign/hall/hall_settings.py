@@ -67,6 +67,9 @@ USE_TZ = False
 TIME_ZONE = "Asia/Kathmandu"  # neither the server's zone nor whole hours from it
 CELERY_BROKER_URL = os.environ["HALL_BROKER"]
 CELERY_RESULT_BACKEND = os.environ["HALL_RESULTS"]
+# Its own tasks take what JSON cannot say; the engine's messages are JSON all the same.
+CELERY_TASK_SERIALIZER = "pickle"
+CELERY_ACCEPT_CONTENT = ["json", "pickle"]
 CELERY_TASK_DEFAULT_QUEUE = "hall-engine"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 ORCHESTRATION = {"HEARTBEAT_SECONDS": 0.5, "QUEUE": "hall-engine"}
