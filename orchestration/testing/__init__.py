@@ -9,7 +9,7 @@ The driver uses the same planning core, claims and records as the real runner, o
 are carried by hand. One suite of contract tests runs over both, so that it is never kinder than the truth.
 """
 
-from orchestration.testing.run import SagaRun
+from orchestration.testing.run import SagaRun, run_all
 from orchestration.testing.script import Script, scripted
 
-__all__ = ["SagaRun", "Script", "scripted"]
+__all__ = ["SagaRun", "Script", "run_all", "scripted"]

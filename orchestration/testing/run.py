@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db.models import F, Q
 from django.utils.module_loading import autodiscover_modules
 
 from orchestration.conf import engine_settings
+from orchestration.core import registry
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
@@ -22,6 +23,7 @@ from orchestration.engine.drain import drain
 from orchestration.engine.reading import database_now
 from orchestration.engine.receipts import put_back_lost_events
 from orchestration.engine.transport import use_transport
+from orchestration.errors import SagaNotFound
 from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage, QueueProbe, Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, publish_event, resume_saga, retry_step, start_saga
 from orchestration.testing.mail import Habits
@@ -31,6 +33,27 @@ from orchestration.testing.transport import HandTransport
 RESTING = {*(state.value for state in TERMINAL), SagaState.UNDO_FAILED.value, SagaState.WAITING.value}
 MOST_MESSAGES = 2_000
 """A saga of a test that has not come to rest by then is going round in circles."""
+
+
+def run_all(**faults: Any) -> list[SagaRun]:
+    """Carry every open saga until it ends, waits or needs a person; those too that steps start meanwhile.
+
+    Args:
+        faults: `fail_at`, `reject_at`, `lose_answer_at` and `answers`, for each of them.
+
+    Returns:
+        The runs, in the order in which their sagas were started.
+    """
+    runs: dict[UUID, SagaRun] = {}
+    for _ in range(MOST_MESSAGES):
+        fresh = Saga.objects.filter(ended_at=None).exclude(id__in=runs).order_by("created_at").first()
+        if fresh is None:
+            return list(runs.values())
+        run = SagaRun.of(
+            fresh.business_key, definition=registry.find(fresh.definition, fresh.version), **faults
+        )
+        runs[fresh.id] = run.until_rest()
+    raise AssertionError("each saga starts another one")
 
 
 class SagaRun:
@@ -68,15 +91,57 @@ class SagaRun:
         sweep_only: bool = False,
         wiped: bool = False,
     ) -> None:
-        self.script = Script(fail_at, reject_at, lose_answer_at, answers or {})
-        autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
-        check_names(self.script)
-        self.transport = HandTransport(
-            Habits(doubled=doubled, shuffled=shuffled, swapped=swapped, sweep_only=sweep_only, wiped=wiped)
+        self._prepare(
+            Script(fail_at, reject_at, lose_answer_at, answers or {}),
+            Habits(doubled=doubled, shuffled=shuffled, swapped=swapped, sweep_only=sweep_only, wiped=wiped),
         )
         self._key = key = business_key or str(uuid4())
         with self._at_work(), transaction.atomic():
             self.id = start_saga(definition, input=input, business_key=key, reference=reference).id
+
+    @classmethod
+    def of(
+        cls,
+        key: object,
+        *,
+        definition: SagaDefinition | None = None,
+        fail_at: Times = (),
+        reject_at: Times = (),
+        lose_answer_at: Times = (),
+        answers: Mapping[str, Message | NotNeeded] | None = None,
+    ) -> SagaRun:
+        """Take over a saga that something else has started: a view under test, or a step of another saga.
+
+        Args:
+            key: its business key.
+            definition: which one, where several sagas have that key.
+            fail_at: as for a new one, like the others.
+            reject_at: task names that raise StepRejected.
+            lose_answer_at: task names that act and then lose their answer.
+            answers: task name -> result, returned instead of acting.
+
+        Raises:
+            SagaNotFound: there is no such saga, or several and no definition says which.
+        """
+        found = list(Saga.objects.filter(business_key=str(key)))
+        if definition is not None:
+            found = [saga for saga in found if saga.definition == definition.name]
+        if len(found) != 1:
+            named = ", ".join(sorted(saga.definition for saga in found)) or "none"
+            raise SagaNotFound(
+                f"of the business key {str(key)!r} there is not one saga but: {named}"
+                + ("; say definition=..." if found else "; was the transaction that starts it committed?")
+            )
+        run = cls.__new__(cls)
+        run._prepare(Script(fail_at, reject_at, lose_answer_at, answers or {}), Habits())
+        run.id, run._key = found[0].id, found[0].business_key
+        return run
+
+    def _prepare(self, script: Script, habits: Habits) -> None:
+        self.script = script
+        autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
+        check_names(script)
+        self.transport = HandTransport(habits)
 
     @property
     def saga(self) -> Saga:
