@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "config.security.headers.Headers",
     "config.security.content_policy.AreaPolicy",
     "django.middleware.security.SecurityMiddleware",
+    # Before the files: those that are packed already it leaves alone.
     "django.middleware.gzip.GZipMiddleware",
     "config.security.refusals.Refusals",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -99,14 +100,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-# `up` gathers them: names with a hash of the content, which browsers may keep, and packed ones beside them.
-GATHERED_STATIC_FILES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
-WHITENOISE_USE_FINDERS = not flag("ORDERLY_STATIC_GATHERED")
-if not WHITENOISE_USE_FINDERS:
-    STORAGES = GATHERED_STATIC_FILES
+WHITENOISE_USE_FINDERS = True
 
 EMAIL_BACKEND = "notifications.backends.EmlFileBackend"
 EMAIL_FILE_PATH = required("ORDERLY_MAIL_DIR", "where sent mail is kept as files")

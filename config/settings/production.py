@@ -39,7 +39,10 @@ CSRF_COOKIE_NAME = "__Host-orderly_csrf"
 
 # Names with a hash of the content, made by `manage.py collectstatic`: browsers may keep them for ever.
 WHITENOISE_USE_FINDERS = False
-STORAGES = GATHERED_STATIC_FILES
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 
 if os.environ.get("ORDERLY_SMTP_HOST"):
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

@@ -153,8 +153,7 @@ class _System:
         )  # fmt: skip
         self._record.addresses = places.addresses()
         servers.start(tied=True)
-        # The web server serves what `prepare` gathers.
-        environment = {**servers.environment(), RUN_ID: self._record.run_id, "ORDERLY_STATIC_GATHERED": "1"}
+        environment = {**servers.environment(), RUN_ID: self._record.run_id}
         processes = self._processes = Processes(environment, self._write_record)
         say("starting the payment gateway, the carrier and Flower")
         processes.start(services(places, servers.credentials.flower_password))

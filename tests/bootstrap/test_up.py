@@ -5,10 +5,8 @@ from __future__ import annotations
 import collections
 import json
 import os
-import re
 import signal
 import stat
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,19 +107,3 @@ def test_a_killed_process_is_started_again_and_the_rest_runs_on(system: RunningS
         name: before[name] for name in ("up", "web", "worker2")
     }
     assert "worker1 ended (killed by SIGKILL); starting it again in 0.5 s" in system.said
-
-
-def test_what_a_page_loads_has_a_hash_in_its_name_is_packed_and_may_be_kept_for_a_year(
-    system: RunningSystem,
-) -> None:
-    with urllib.request.urlopen(system.url, timeout=10) as response:  # noqa: S310 - our own loopback address
-        page = response.read().decode()
-    names = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', page)
-    assert len(names) > 1
-    for name in names:
-        request = urllib.request.Request(system.url + name, headers={"Accept-Encoding": "gzip"})  # noqa: S310 - our own loopback address
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own loopback address
-            age = re.search(r"max-age=(\d+)", response.headers["Cache-Control"])
-            assert age is not None
-            assert int(age[1]) >= 365 * 24 * 60 * 60, name
-            assert response.headers["Content-Encoding"] == "gzip", name

@@ -43,5 +43,11 @@ def test_the_catalog_is_under_thirty_kilobytes(db: None, client: Client) -> None
     assert len(response.content) < 30_000
 
 
+def test_files_are_packed_where_nobody_has_packed_them_before(db: None, client: Client) -> None:
+    response = client.get("/static/storefront/shop.css", headers=PACKED)
+    assert response["Content-Encoding"] == "gzip"
+    response.close()
+
+
 def test_who_takes_nothing_packed_gets_it_plain(db: None, client: Client) -> None:
     assert "Content-Encoding" not in client.get("/")

@@ -1,4 +1,4 @@
-"""Readies what `up` needs: tables, catalog, admin account, static files. Idempotent; what people changed since is left alone."""
+"""Readies what `up` needs: tables, catalog, admin account, in production static files. Idempotent; what people changed since is left alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if not apps.get_model("orders", "Product")._default_manager.exists():
             call_command("import_catalog", str(settings.BASE_DIR / _CATALOG), stdout=sys.stderr)
         if not settings.WHITENOISE_USE_FINDERS:
-            # Only what was gathered is served: without it no page has its styles and scripts.
+            # In production only what was gathered is served: without it no page has its styles and scripts.
             call_command("collectstatic", interactive=False, verbosity=0, stdout=sys.stderr)
         answer = {"user": _ADMIN, "password": _ensure_admin(**passwords)}
         self.stdout.write(json.dumps(answer))
