@@ -14,6 +14,7 @@ from orchestration.admin import colours
 from orchestration.admin.beside import flower_task
 from orchestration.admin.masking import masked, shown
 from orchestration.admin.read_only import with_code
+from orchestration.history_pages import history_page
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
 from orchestration.terminal.timeline import details
 from orchestration.terminal.words import DIRECTION_MARKS, brief, history_words, span
@@ -78,10 +79,21 @@ def steps_of(saga: Saga) -> list[StepShown]:
     return [_step(row, results.get(row.task_id, "")) for row in rows]
 
 
-def history_of(saga: Saga) -> list[EntryShown]:
-    """Its history, oldest first. One query."""
-    entries = list(SagaEvent.objects.filter(saga=saga).order_by("seq"))
-    return [_entry(entry, entry.at - entries[0].at) for entry in entries]
+def history_of(saga: Saga, before: str = "") -> dict[str, Any]:
+    """Return a page of its history, the newest first, for the template. One query.
+
+    Args:
+        saga: whose.
+        before: the number before which the page ends, as a query has it; what is none is ignored.
+    """
+    number = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
+    page = history_page(saga, before=number)
+    return {
+        "history": [_entry(entry, entry.at - saga.created_at) for entry in page.entries],
+        "history_total": page.total,
+        "history_older": page.older,
+        "history_is_newest": number is None,
+    }
 
 
 def incidents_of(saga: Saga) -> list[Any]:

@@ -114,6 +114,19 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
             raise Http404("There is no such saga.")
         return picture(request, saga)
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        if obj is not None:
+            context.update(history_of(obj, request.GET.get("before", "")))
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def beside(self, row: Saga) -> dict[str, Any]:
         failure = row.failure or {}
         return {
@@ -127,7 +140,6 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
             "input": shown(row.input),
             "incidents": incidents_of(row),
             "steps": steps_of(row),
-            "history": history_of(row),
             "links": links(row.business_key, but=address_of(row)),
             "flow": reverse("admin:orchestration_saga_flow", args=[row.pk]) if is_drawn(row) else "",
             "subtitle": row.reference or row.business_key,

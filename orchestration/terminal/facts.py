@@ -5,13 +5,13 @@ Left out on purpose: what the saga and its steps were given (addresses, e-mails)
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
 
 from orchestration.clock import with_zone
+from orchestration.history_pages import PAGE, history_page
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
 from orchestration.standing import LeftStanding, left_standing
 from orchestration.terminal.counting import rescues_in
@@ -56,12 +56,16 @@ def listing(*, state: str | None, definition: str | None, limit: int) -> dict[st
     return {"total": found.count(), "sagas": sagas}
 
 
-def everything(saga: Saga) -> dict[str, Any]:
-    """The saga with its steps, history and incidents. Three queries."""
-    history = list(SagaEvent.objects.filter(saga=saga).order_by("seq"))
+def everything(saga: Saga, *, before: int | None = None, most: int = PAGE) -> dict[str, Any]:
+    """Return the saga with its steps, incidents and a page of its history. Five queries.
+
+    The entries of the page are in the order of their numbers; `history_older` is the `before` of the page of older ones.
+    """
+    page = history_page(saga, before=before, most=most)
+    told = SagaEvent.objects.filter(saga=saga).order_by("kind").values_list("kind")
     return {
         **summary(saga),
-        "rescued": rescues_in(Counter(entry.kind for entry in history)),
+        "rescued": rescues_in(dict(told.annotate(number=Count("pk")))),
         "left_standing": [_left(each) for each in left_standing([saga.id]).get(saga.id, ())],
         "deadline": _iso(saga.deadline),
         "wake_at": _iso(saga.wake_at),
@@ -70,7 +74,9 @@ def everything(saga: Saga) -> dict[str, Any]:
         "trace_id": saga.trace_id,
         "product_line": saga.product_line,
         "steps": [_step(row) for row in SagaStep.objects.filter(saga=saga).order_by("id")],
-        "history": [_entry(row) for row in history],
+        "history": [_entry(row) for row in reversed(page.entries)],
+        "history_total": page.total,
+        "history_older": page.older,
         "incidents": [_incident(row) for row in Incident.objects.filter(saga=saga).order_by("opened_at")],
     }
 

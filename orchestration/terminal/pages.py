@@ -63,8 +63,12 @@ def saga_page(facts: dict[str, Any]) -> Iterator[RenderableType]:
     yield from (_incident(incident) for incident in facts["incidents"])
     if facts["steps"]:
         yield _steps(facts["steps"])
-    yield Text("History", style="bold")
-    yield Padding(timeline(facts["history"]), (0, 0, 1, 2))
+    yield Text("History, the newest first", style="bold")
+    yield Padding(timeline(facts["history"], began=_at(facts["created_at"])), (0, 0, 1, 2))
+    if facts["history_older"] is not None:
+        older = f"--before {facts['history_older']}"
+        told = f"{len(facts['history'])} of {facts['history_total']} entries; older ones: python3 manage.py saga show"
+        yield Text(f"{told} {facts['id']} {older}", style="bright_black")
 
 
 def _head(facts: dict[str, Any]) -> RenderableType:

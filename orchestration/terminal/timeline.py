@@ -24,14 +24,14 @@ _SAID_ELSEWHERE = {
 }
 
 
-def timeline(history: Sequence[dict[str, Any]]) -> Table:
-    """All entries, with the time since the first."""
+def timeline(history: Sequence[dict[str, Any]], *, began: datetime | None = None) -> Table:
+    """Return the entries, the newest first, with the time since the saga began."""
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", style="bright_black", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    first = datetime.fromisoformat(history[0]["at"]) if history else None
-    for entry in history:
+    first = began or (datetime.fromisoformat(history[0]["at"]) if history else None)
+    for entry in reversed(history):
         since = span(datetime.fromisoformat(entry["at"]) - first) if first is not None else ""
         mark = Text("●" if entry["after"] else "•", style=history_style(entry["kind"]))
         table.add_row(f"+{since}", mark, _told(entry))

@@ -50,6 +50,43 @@ def _checkout_with_errors(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def _first_row(page: Page) -> None:
+    """The page of the first row of a list; the list itself where it is empty."""
+    rows = page.locator("#result_list tbody th a, #result_list tbody td.field-id a")
+    if rows.count():
+        page.goto(rows.first.get_attribute("href") or "")
+
+
+ADMIN_PAGES = (
+    "auth/group",
+    "auth/user",
+    "django_celery_results/taskresult",
+    "notifications/emailmessage",
+    "orchestration/deadletter",
+    "orchestration/inboxmessage",
+    "orchestration/incident",
+    "orchestration/outboxmessage",
+    "orchestration/saga",
+    "orders/order",
+    "orders/orderline",
+    "orders/product",
+    "payments/payment",
+    "shipping/reservation",
+    "shipping/shipment",
+    "shipping/stock",
+    "shipping/stockmovement",
+)
+"""Every kind of row that the admin shows; `tests/admin/test_every_page.py` holds it to what is registered."""
+
+_ROWS_TO_LOOK_AT = """
+from orchestration.models import DeadLetter, Incident, Saga
+Incident.objects.get_or_create(saga=Saga.objects.first(), kind="step_struggles", step="shown.here", defaults=dict(
+    message="A message", runbook="Type `python3 manage.py saga list`.", resolved_by="test", resolution="shown", resolved_at="2026-01-01T00:00:00Z"))
+DeadLetter.objects.get_or_create(sha256="0" * 64, defaults=dict(
+    reason="bad_event", task="t", queue="q", detail="d", size=1, excerpt="e"))
+"""
+"""Rows of the kinds that a system in order has none of."""
+
 SIGHTS: Mapping[str, Sight] = {
     "catalog": Sight("/"),
     "catalog-nothing-found": Sight("/?q=nothing+like+it"),
@@ -75,6 +112,12 @@ SIGHTS: Mapping[str, Sight] = {
     "admin-stock": Sight("/admin/shipping/stock/", "operator"),
     "admin-sagas": Sight("/admin/orchestration/saga/", "operator"),
     "admin-saga": Sight("/admin/orchestration/saga/{saga}/change/", "operator"),
+    "admin-restock": Sight("/admin/shipping/stock/restock/", "operator"),
+    **{f"admin-{page.replace('/', '-')}-list": Sight(f"/admin/{page}/", "operator") for page in ADMIN_PAGES},
+    **{
+        f"admin-{page.replace('/', '-')}-row": Sight(f"/admin/{page}/", "operator", then=_first_row)
+        for page in ADMIN_PAGES
+    },
 }
 
 
@@ -109,6 +152,7 @@ def set_stage(browser: Browser, *, url: str, folder: Path) -> Stage:
         expect(page.get_by_role("main")).to_contain_text(words)
     shown = manage("saga", "show", names["cancelled"], "--json", folder=folder)
     names["saga"] = json.loads(shown.stdout.strip().splitlines()[-1])["id"]
+    manage("shell", "-c", _ROWS_TO_LOOK_AT, folder=folder)
     operator = browser.new_context(base_url=url)
     sign_in(operator.new_page(), folder)
     stage = Stage(

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from orchestration.core.states import SagaState
 from orchestration.engine.seals import source_key
 from orchestration.errors import SagaError
+from orchestration.history_pages import PAGE
 from orchestration.lookup import saga_called
 from orchestration.models import Saga
 from orchestration.replaying import compare_with_history
@@ -59,7 +60,13 @@ class Command(BaseCommand):
         listed.add_argument("--state", choices=[state.value for state in SagaState], metavar="STATE")
         listed.add_argument("--definition", metavar="NAME")
         listed.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many (50)")
-        command("show", "one saga and all that happened to it", self._show)
+        shown = command("show", "one saga and what happened to it, the newest first", self._show)
+        shown.add_argument(
+            "--before", type=_positive, metavar="N", help="only entries of its history before this number"
+        )
+        shown.add_argument(
+            "--limit", type=_positive, default=PAGE, metavar="N", help=f"at most so many entries ({PAGE})"
+        )
         command("replay", "rebuild a saga from its history and compare", self._replay)
         graph = command("graph", "draw a definition", self._graph, ref=False)
         graph.add_argument("definition", metavar="DEFINITION", help="its name, or name@version")
@@ -130,7 +137,7 @@ class Command(BaseCommand):
 
     def _show(self, options: dict[str, Any]) -> None:
         with reading():
-            facts = everything(saga_called(options["ref"]))
+            facts = everything(saga_called(options["ref"]), before=options["before"], most=options["limit"])
         self._answer(options, facts, *saga_page(facts))
 
     def _dead_letters(self, options: dict[str, Any]) -> None:
