@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html
 
 from orchestration.admin.beside import Link, address_of, flower_task
@@ -21,6 +23,29 @@ from orchestration.models import Saga, SagaStep
 STATUS_COLOURS = {"SUCCESS": "success", "FAILURE": "danger", "RETRY": "warning", "STARTED": "info"}
 
 
+REFUSED = '"StepRejected"'
+"""In what is kept of a task whose step was refused by a business rule: that is an answer, and no failure."""
+
+
+class RefusedFilter(SimpleListFilter):
+    """Refusals by a business rule apart from failures."""
+
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("failed", "failed"), ("refused", "business no")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "failed":
+                return queryset.exclude(result__contains=REFUSED)
+            case "refused":
+                return queryset.filter(result__contains=REFUSED)
+            case _:
+                return queryset
+
+
 class TaskResultAdmin(FoundByTerm, ReadOnlyPage):
     """Failed tasks, newest first."""
 
@@ -29,7 +54,7 @@ class TaskResultAdmin(FoundByTerm, ReadOnlyPage):
         "steps; the page of the saga has the commands for a step that was given up."
     )
     list_display = ("task_name", "order", "shown_status", "why", "date_done")
-    list_filter: ClassVar[Any] = ("date_done",)
+    list_filter: ClassVar[Any] = (RefusedFilter, "date_done")
     search_fields = ("task_id",)  # the search itself is below
     search_help_text = "Task id, task name, order number or saga id"
     ordering = ("-id",)

@@ -229,7 +229,7 @@ def _lowered(words: str) -> str:
 
 def _why_not(saga: SagaFacts | None, status: OrderStatus) -> str:
     if status is OrderStatus.SHIPPED:
-        return "Your order has been shipped: it can be returned, but not cancelled."
+        return "Your order has been shipped, so it can no longer be cancelled."
     if saga is None or saga.is_turned or status is OrderStatus.CANCELLED:
         return ""
     return "Your parcel is being handed over, so the order can no longer be cancelled."

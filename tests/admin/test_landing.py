@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django_celery_results.models import TaskResult
 from pytest_django import Settings
 
 from orchestration.models import Saga
@@ -74,3 +77,21 @@ def test_every_entry_of_the_sidebar_leads_to_a_page(operator: Client, order: Ord
     assert len(items) > 15
     for item in items:
         assert operator.get(str(item["link"])).status_code == 200, item["title"]
+
+
+def test_a_business_no_is_no_failure(db: None, client: Client) -> None:
+    for number, error in enumerate(("StepRejected", "StepRejected", "ConnectionError")):
+        TaskResult.objects.create(
+            task_id=str(number),
+            task_name="payments.authorize",
+            status="FAILURE",
+            result=json.dumps({"error": error, "message": "m"}),
+        )
+    client.force_login(User.objects.create_superuser("root"))
+    cards = {card.title: card for card in client.get("/admin/").context["cards"]}
+    card = cards["Failed tasks"]
+    assert (card.number, card.words) == (1, "attempts of the last 24 hours; 2 more got a business no")
+    listed = client.get(card.url).content.decode()
+    assert ("ConnectionError" in listed, "StepRejected" in listed) == (True, False)
+    refused = client.get("/admin/django_celery_results/taskresult/?outcome=refused").content.decode()
+    assert ("ConnectionError" in refused, "StepRejected" in refused) == (False, True)
