@@ -12,8 +12,8 @@ from collections import Counter
 from contextlib import closing
 from typing import Any
 
-from money import format_minor
 from orchestration.models import Saga
+from orchestration.money import format_minor
 from orchestration.standing import kept_by_business_key
 from orchestration.verification import Finding, invariant, open_business_keys
 from orders.models import Order, OrderLine

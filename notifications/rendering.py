@@ -7,9 +7,9 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from money import format_minor
 from notifications.contracts import OrderNews
 from notifications.models import Kind
+from orchestration.money import format_minor
 
 SUBJECTS = {
     Kind.ORDER_SHIPPED: "Your order {reference} is on its way",

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 
-from money import format_minor
 from orchestration.admin.participants import ParticipantPage
 from orchestration.admin.theme import label
+from orchestration.money import format_minor
 from payments.models import Payment, PaymentState
 
 COLOURS = {

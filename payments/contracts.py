@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from money import known_currency
 from orchestration import Message, external
+from orchestration.money import known_currency
 
 AmountMinor = Annotated[int, Field(gt=0, strict=True)]
 Currency = Annotated[str, AfterValidator(known_currency)]

@@ -6,8 +6,8 @@ No transaction is open while the gateway is called. `look_up` asks what became o
 
 from __future__ import annotations
 
-from money import format_minor
 from orchestration import NOT_NEEDED, EffectDiffers, NotNeeded, StepContext, StepRejected
+from orchestration.money import format_minor
 from orchestration.participant import performs
 from payments import contracts, rows
 from payments.gateway import Effect, gateway

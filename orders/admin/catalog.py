@@ -9,9 +9,9 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from money import format_minor
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
+from orchestration.money import format_minor
 from orders.models import Product
 
 

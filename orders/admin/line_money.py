@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from money import format_minor
+from orchestration.money import format_minor
 from orders.models import OrderLine
 
 

@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 
-from money import format_minor
 from orchestration.admin.beside import links
 from orchestration.admin.read_only import ReadOnlyPage, ReadOnlyRows
 from orchestration.admin.theme import label
+from orchestration.money import format_minor
 from orchestration.printed import what_fits
 from orchestration.services import find_saga
 from orders.admin.colours import STATUS

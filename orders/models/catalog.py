@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from money import HIGHEST_MINOR
+from orchestration.money import HIGHEST_MINOR
 
 
 class Product(models.Model):

@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.module_loading import import_string
 
-from money import UnknownCurrency, to_minor_units
+from orchestration.money import UnknownCurrency, to_minor_units
 from orders.errors import CatalogError, Problem
 from orders.models import Product
 from shipping.contracts import StockLevel

@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from money import known_currency
 from notifications.contracts import why_not_mailable
+from orchestration.money import known_currency
 from orders.models.order import MOST_PER_LINE
 
 MOST_LINES = 100

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from money import format_minor
+from orchestration.money import format_minor
 from orders.models import Product
 from orders.storefront.session_basket import Entry, SessionBasket
 from orders.storefront.stock_hints import StockHint, stock_hints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from money import format_minor
+from orchestration.money import format_minor
 from orders.status import OrderStatus
 
 register = template.Library()

@@ -13,7 +13,7 @@ import secrets
 import time
 from typing import Any
 
-from money import UnknownCurrency, minor_digits
+from orchestration.money import UnknownCurrency, minor_digits
 from payments.cards import CARDS, SLOW_SECONDS, SandboxCard
 from payments.sandbox.answers import (
     HANGS,

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from money import format_minor, to_minor_units
+from orchestration.money import format_minor, to_minor_units
 from orders.errors import CatalogError
 from orders.models import Product
 from orders.services.catalog import import_catalog

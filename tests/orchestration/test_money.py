@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from money import UnknownCurrency, format_minor, minor_digits, to_minor_units
 from notifications.contracts import OrderNews
 from notifications.models import Kind
 from notifications.rendering import render
+from orchestration.money import UnknownCurrency, format_minor, minor_digits, to_minor_units
 from orders.errors import CatalogError
 from orders.services.catalog import import_catalog
 from payments.contracts import CapturePayment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from money.currencies import UnknownCurrency, minor_digits
+from orchestration.money.currencies import UnknownCurrency, minor_digits
 
 HIGHEST_MINOR = 1_000_000_000
 """Of one price: ten million in a currency of cents. With 100 lines of 10,000 a total stays exact for JSON readers."""
