@@ -23,6 +23,14 @@ _NO_CHORDS = ("rpc", "amqp", "disabled")
 @register("orchestration")
 def check_celery(**_: Any) -> list[CheckMessage]:
     """What Celery is told: our messages must arrive, be taken in, and be joined where a flow has forked."""
+    if current_app.main == "default":  # the one that Celery makes where there is none
+        return [
+            _error(
+                "E300",
+                "No Celery app of the project is current where Django runs: what a saga publishes would go to a broker nobody has named.",
+                "Import it in the project's __init__.py, or in an AppConfig.ready.",
+            )
+        ]
     conf, found = current_app.conf, list[CheckMessage]()
     backend = str(conf.result_backend or "disabled")
     if backend.partition(":")[0] in _NO_CHORDS:
@@ -57,6 +65,16 @@ def check_celery(**_: Any) -> list[CheckMessage]:
                 "Open it in the tasks that need one, not in __call__; a local step has a transaction of its own.",
             )
         )
+    limits = [limit for limit in (conf.task_soft_time_limit, conf.task_time_limit) if limit]
+    found += [
+        _error(
+            "E307",
+            f"{reference.task} may take {reference.timeout:g} s, and Celery ends every task after {min(limits):g} s.",
+            "Give the step a shorter timeout, or raise CELERY_TASK_SOFT_TIME_LIMIT and CELERY_TASK_TIME_LIMIT.",
+        )
+        for reference in sorted(_references(), key=lambda each: each.task)
+        if limits and reference.timeout >= min(limits)
+    ]
     return found
 
 
@@ -110,13 +128,14 @@ def check_queues(**_: Any) -> list[CheckMessage]:
 
 def queues_needed() -> set[str]:
     """The queues that the definitions of this process send to, and the engine's own."""
-    found = {engine_settings().QUEUE}
-    for definition in registry.everything():
-        for step in definition.steps.values():
-            found.add(step.reference.queue)
-            if isinstance(step.undo, StepReference):
-                found.add(step.undo.queue)
-    return found
+    return {engine_settings().QUEUE, *(reference.queue for reference in _references())}
+
+
+def _references() -> set[StepReference]:
+    """What the definitions of this process have done, forward and undoing."""
+    steps = [step for definition in registry.everything() for step in definition.steps.values()]
+    undos = (step.undo for step in steps if isinstance(step.undo, StepReference))
+    return {*(step.reference for step in steps), *undos}
 
 
 def queues_taken() -> set[str]:

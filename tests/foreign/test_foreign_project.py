@@ -65,6 +65,18 @@ def test_a_saga_of_a_foreign_project_runs_with_its_own_celery_app_and_worker(
         return ended.stdout
 
     run("-m", "django", "check", "--fail-level", "WARNING")
+    init = project / "tours" / "__init__.py"
+    imports_the_app = init.read_text()
+    init.write_text("")
+    told = subprocess.run(
+        [sys.executable, "-m", "django", "check"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "(orchestration.E300) No Celery app of the project is current" in told.stderr
+    init.write_text(imports_the_app)
     run("-m", "django", "migrate", "--verbosity", "0")
     log = tmp_path / "worker.log"
     with log.open("w") as out:

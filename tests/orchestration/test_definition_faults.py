@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
+from celery import current_app
 from pydantic import Field, Secret, SecretBytes, SecretStr, computed_field, create_model
 
 from orchestration import (
@@ -29,6 +30,7 @@ from orchestration.core.nodes import Node
 from orchestration.core.validation import faults
 from orchestration.engine.participants import Participant
 from orchestration.errors import DefinitionError
+from orchestration.project_checks import check_celery
 
 
 class In(Message):
@@ -178,3 +180,12 @@ def test_a_function_with_a_wrong_signature_is_named() -> None:
         "be called with 2 arguments",
         "be called with 3 arguments",
     ]
+
+
+def test_a_timeout_that_celery_would_not_let_pass_is_named(define: Define) -> None:
+    slow = local("faults.slow", takes=In, timeout=240.0)
+    define(step(slow, pivot=True))
+    limit = current_app.conf.task_soft_time_limit
+    assert limit == 240
+    [told] = [each for each in check_celery() if each.id == "orchestration.E307"]
+    assert told.msg == "faults.slow may take 240 s, and Celery ends every task after 240 s."

@@ -1,1 +1,3 @@
 """An app that sells tours."""
+
+import site_celery  # noqa: F401 - the current app wherever Django runs: web processes publish too
