@@ -15,6 +15,7 @@ from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.references import StepReference
 from orchestration.database import alias
+from orchestration.engine.celery_canvas import CeleryTransport
 
 _NO_CHORDS = ("rpc", "amqp", "disabled")
 """Kinds of result backends that count no chord."""
@@ -141,10 +142,9 @@ def _references() -> set[StepReference]:
 def queues_taken() -> set[str]:
     """The queues that some worker takes, by its own word; none when no worker answers, or the broker cannot be reached."""
     try:
-        answers = current_app.control.inspect(timeout=1.0).active_queues() or {}
+        return CeleryTransport().queues_taken()
     except Exception:  # of the broker's client, whichever it is: there is nothing to say then
         return set()
-    return {str(queue["name"]) for queues in answers.values() for queue in queues or ()}
 
 
 def _opens_transaction(base: type[Task[..., Any]]) -> str | None:

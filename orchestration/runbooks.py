@@ -9,6 +9,26 @@ from orchestration.models import Saga
 _UNDO = Direction.UNDO
 
 
+KINDS = (
+    "undo_failed",
+    "step_failed",
+    "step_struggles",
+    "event_timeout",
+    "event_set_aside",
+    "contradicting_news",
+    "unknown_definition",
+    "late_effect",
+    "cannot_reach",
+    "cannot_settle",
+    "effect_differs",
+    "queue_untaken",
+    "cannot_plan",
+    "bad_command",
+    "cannot_record",
+)
+"""What may wait for a person."""
+
+
 def runbook(saga: Saga, kind: str, *, step: str = "", outbox: int | None = None) -> str:
     """Return what to do about an incident.
 
@@ -74,6 +94,11 @@ def runbook(saga: Saga, kind: str, *, step: str = "", outbox: int | None = None)
             return (
                 f"At the provider {step} has had another effect than was asked for; the message names both. Put it right there; "
                 f"the engine looks again every ten minutes. Or record {_what_is_true(saga, step)}"
+            )
+        case "queue_untaken":
+            return (
+                "The next step of this saga lies in a queue that no worker takes; the message names it. Start a worker for it "
+                "(celery worker -Q QUEUE), or add the queue to those of another; this closes by itself."
             )
         case "cannot_plan":
             return (

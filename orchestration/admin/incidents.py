@@ -14,6 +14,7 @@ from orchestration.admin.beside import address_of, business_keys
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage, with_code
 from orchestration.admin.theme import label
 from orchestration.models import Incident
+from orchestration.runbooks import KINDS
 
 
 class KindFilter(SimpleListFilter):
@@ -21,19 +22,9 @@ class KindFilter(SimpleListFilter):
 
     title = "kind"
     parameter_name = "kind"
-    KINDS = (
-        "undo_failed",
-        "step_failed",
-        "step_struggles",
-        "event_timeout",
-        "event_set_aside",
-        "unknown_definition",
-        "late_effect",
-        "cannot_settle",
-    )
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind, kind.replace("_", " ")) for kind in self.KINDS]
+        return [(kind, kind.replace("_", " ")) for kind in KINDS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(kind=self.value()) if self.value() else queryset

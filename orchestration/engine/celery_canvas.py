@@ -80,6 +80,14 @@ class CeleryTransport:
             )
         )
 
+    def queues_taken(self) -> set[str]:
+        """Ask all workers, by Celery's remote control."""
+        try:
+            answers = current_app.control.inspect(timeout=1.0).active_queues() or {}
+        except BROKER_ERRORS:
+            return set()
+        return {str(queue["name"]) for queues in answers.values() for queue in queues or ()}
+
     def send_event(self, envelope: dict[str, Any]) -> None:
         """One message per subscriber queue: with a shared one, Redis loses copies."""
         settings = engine_settings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from orchestration.models import Incident, Saga
@@ -55,5 +56,10 @@ def resolve_incidents(
         found = found.filter(step=step)
     if kind is not None:
         found = found.filter(kind__in=[kind] if isinstance(kind, str) else kind)
+    return close(found, by=by, resolution=resolution)
+
+
+def close(found: QuerySet[Incident], *, by: str, resolution: str) -> int:
+    """Close incidents that are still open, and tell of it. Returns how many there were."""
     tell_closed(found, by=by, resolution=resolution)
     return found.update(resolved_at=Now(), resolved_by=by, resolution=resolution)

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from orchestration.database import connection
 from orchestration.engine.transport import transport
+from orchestration.engine.untaken import SILENT_PROBES, close_untaken, tell_of_untaken
 from orchestration.models import QueueProbe, Saga
 
 logger = logging.getLogger(__name__)
@@ -64,11 +65,15 @@ def ask(queue: str) -> bool:
 def ask_again() -> None:
     """Repeat the probes that have been under way for long. Part of every sweep; one query when all are answered.
 
+    Queues that have been silent for about two minutes, and that no worker says it takes, are put before a person.
+
     Raises:
         SendFailed: the broker did not take one.
     """
-    for queue in QueueProbe.objects.filter(unanswered__gt=0).values_list("queue", flat=True):
+    unanswered = dict(QueueProbe.objects.filter(unanswered__gt=0).values_list("queue", "unanswered"))
+    for queue in unanswered:
         ask(queue)
+    tell_of_untaken(queue for queue, probes in unanswered.items() if probes >= SILENT_PROBES)
 
 
 def answer(queue: str, asked_at: str) -> None:
@@ -83,6 +88,7 @@ def answer(queue: str, asked_at: str) -> None:
     moment = datetime.fromisoformat(asked_at)
     with connection.cursor() as cursor:
         cursor.execute(_ANSWER, {"queue": queue, "asked": moment})
+    close_untaken(queue)
     waiting = Saga.objects.filter(awaits_queue=queue, wake_at__isnull=False)
     waiting.filter(updated_at__lt=moment).update(awaits_queue="", wake_at=Now())
     if waiting.exists():

@@ -41,6 +41,9 @@ class Transport(Protocol):
     def send_probe(self, queue: str, asked_at: str) -> None:
         """Send a probe through a queue: when it arrives, what was sent before it has arrived or is lost."""
 
+    def queues_taken(self) -> set[str]:
+        """Return the queues that some worker says it takes; none where no worker answers. May take a second."""
+
     def send_event(self, envelope: dict[str, Any]) -> None:
         """Send a sealed event to every subscriber, one message each."""
 

@@ -69,6 +69,10 @@ class HandTransport:
         """Send a probe."""
         self._put(ProbeMail(queue, asked_at))
 
+    def queues_taken(self) -> set[str]:
+        """Say nothing: there are no workers."""
+        return set()
+
     def lose_everything(self) -> None:
         """Empty the broker."""
         self.mail.clear()

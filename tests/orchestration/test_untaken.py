@@ -1,0 +1,73 @@
+"""A queue that nobody takes: the saga that waits for it is put before a person, and nobody else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestration.engine import probes, untaken
+from orchestration.engine.transport import use_transport
+from orchestration.models import Incident, QueueProbe, Saga
+from orchestration.runbooks import KINDS, runbook
+from orchestration.testing import SagaRun
+from orchestration.testing.transport import HandTransport
+from tests.orchestration.sample import TripInput, trip
+
+pytestmark = pytest.mark.django_db
+QUEUE = "sample"
+
+
+@pytest.fixture(autouse=True)
+def _afresh(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    QueueProbe.objects.all().delete()
+    monkeypatch.setattr(untaken, "_asked_at", -untaken.ASK_EVERY)
+
+
+@pytest.fixture
+def run() -> SagaRun:
+    """A saga whose step lies in its queue, and a probe that has not come back for two minutes."""
+    run = SagaRun(trip, TripInput(name="Ada")).until(lambda each: "sample.register" in each.done)
+    while True:
+        run.skip(20)
+        probe = QueueProbe.objects.filter(queue=QUEUE).first()
+        if probe is not None and probe.unanswered >= untaken.SILENT_PROBES:
+            break
+    assert Saga.objects.get(id=run.id).awaits_queue == QUEUE
+    assert run.incidents == []
+    return run
+
+
+def _sweep(run: SagaRun, taken: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HandTransport, "queues_taken", lambda self: taken)
+    with use_transport(run.transport):
+        probes.ask_again()
+
+
+def test_where_no_worker_takes_it_a_person_is_told_and_it_closes_with_the_first_probe(
+    run: SagaRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sweep(run, {"orchestration", "other"}, monkeypatch)
+    [incident] = run.incidents
+    assert (incident.kind, incident.message) == ("queue_untaken", "no worker takes the queue 'sample'")
+    assert "celery worker -Q" in incident.runbook
+    run.until_rest()
+    assert (run.state, run.incidents) == ("completed", [])
+
+
+@pytest.mark.parametrize("taken", [{"orchestration", QUEUE}, set()], ids=["only long", "nobody answers"])
+def test_a_queue_that_is_only_long_and_workers_that_do_not_answer_are_no_incident(
+    run: SagaRun, monkeypatch: pytest.MonkeyPatch, taken: set[str]
+) -> None:
+    _sweep(run, taken, monkeypatch)
+    assert not Incident.objects.exists()
+
+
+def test_the_workers_are_asked_at_most_once_a_minute(run: SagaRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    _sweep(run, set(), monkeypatch)
+    _sweep(run, {"orchestration"}, monkeypatch)
+    assert not Incident.objects.exists()
+
+
+def test_every_kind_of_incident_has_its_runbook() -> None:
+    run = SagaRun(trip, TripInput(name="Ada"))
+    for kind in KINDS:
+        assert len(runbook(run.saga, kind, step="sample.charge", outbox=1)) > 60, kind
