@@ -174,7 +174,7 @@ def _loaded(text: str | None) -> Any:
 
 
 def _block(text: str) -> str:
-    return format_html('<pre class="orchestration-json">{}</pre>', text) if text else "-"
+    return format_html('<pre class="orchestration-json" tabindex="0">{}</pre>', text) if text else "-"
 
 
 def _register() -> None:

@@ -40,9 +40,7 @@ def cancel_order(*, order_id: UUID, by: str, reason: str = "") -> CancelledOrder
     if order.status == OrderStatus.CANCELLED:
         return CancelledOrder(order=order, is_settled=True)
     if order.status == OrderStatus.SHIPPED:
-        raise CancelRefused(
-            f"order {order.reference} has been shipped; it can be returned, but not cancelled"
-        )
+        raise CancelRefused(f"order {order.reference} has been shipped, so it can no longer be cancelled")
     saga = find_saga(FULFIL_ORDER, str(order_id))
     if saga is None:
         # Retention removes only what has ended, and an order has its last status before its saga ends.

@@ -41,7 +41,7 @@ def operator(client: Client, orders: ManyOrders) -> Client:
         ("orders/order/?q=person-17@example.com", 4),
         ("orders/order/?q=nobody", 5),
         ("orders/order/?status__exact=cancelled", 4),
-        ("orders/order/{cancelled}/change/", 11),
+        ("orders/order/{cancelled}/change/", 12),
         ("orders/orderline/", 4),
         ("orders/orderline/?q=NW-12", 5),
         ("orders/product/", 6),

@@ -36,7 +36,7 @@ def test_a_shipped_order_says_why_it_cannot_be_cancelled(page: Page) -> None:
     main = page.get_by_role("main")
     expect(main).to_contain_text("Order shipped")
     expect(main.get_by_role("button", name="Cancel")).to_have_count(0)
-    expect(main).to_contain_text("can be returned")
+    expect(main).to_contain_text("has been shipped, so it can no longer be cancelled")
 
 
 def cancel(page: Page) -> None:

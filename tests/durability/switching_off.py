@@ -32,6 +32,7 @@ from orchestration.engine import (
     settle,
 )
 from orchestration.engine.prepared import Statement
+from orchestration.engine.seals import sealed
 from orchestration.engine.transport import transport
 from orchestration.models import InboxMessage
 
@@ -174,7 +175,7 @@ def sent_before_commit() -> AbstractContextManager[Any]:
     def send_at_once(kind: str, **values: Any) -> Any:
         if kind != "event":
             return put(kind, **values)
-        return transport().send_event(values["payload"])
+        return transport().send_event(sealed(values["payload"]))
 
     return mock.patch.object(outbox, "put", send_at_once)
 

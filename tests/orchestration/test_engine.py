@@ -206,15 +206,6 @@ def test_cancelled_in_each_phase_before_the_pivot_all_is_undone(done: int) -> No
     assert booked[-1] == "say_sorry:cancel"
 
 
-def test_a_command_that_cannot_be_built_fails_the_step_with_the_reason() -> None:
-    run = SagaRun(trip, INPUT)
-    Saga.objects.filter(id=run.id).update(input={"name": "Ada", "full": "perhaps"})
-    run.until_rest()
-    assert run.state == "compensated"
-    assert run.saga.failure is not None
-    assert "cannot be built" in run.saga.failure["message"]
-
-
 def test_states_and_constraints_say_the_same() -> None:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -79,7 +79,7 @@ def test_the_same_things_can_be_ordered_again_on_purpose(browser: Browser) -> No
     assert Order.objects.count() == 2
 
 
-@pytest.mark.parametrize("key", ["", "rubbish", "\0", "x" * 5000, "00000000-0000-4000-8000-000000000000"])
+@pytest.mark.parametrize("key", ["", "rubbish", "x" * 5000, "00000000-0000-4000-8000-000000000000"])
 def test_a_key_that_is_not_the_sessions_own_orders_nothing(browser: Browser, key: str) -> None:
     browser.add("NW-01")
     typed = {**browser.open_checkout(), "checkout_key": key}

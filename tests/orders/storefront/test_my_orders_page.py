@@ -95,4 +95,7 @@ def test_a_customers_orders_are_found_by_index(browser: Browser) -> None:
         cursor.execute("SET LOCAL enable_seqscan = off")
         for sql in asked:
             cursor.execute(f"EXPLAIN {sql}")
-            assert "order_by_customer" in "\n".join(row[0] for row in cursor.fetchall()), sql
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "order_by_customer" in plan or "order_reference_unique" in plan, (
+                sql
+            )  # both begin with the customer

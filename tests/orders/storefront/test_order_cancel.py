@@ -49,7 +49,7 @@ def test_once_the_parcel_is_made_the_page_offers_no_cancel_and_says_why(client: 
     assert said.count("can no longer be cancelled") == 1
     assert cancel(client, order).count("can no longer be cancelled") == 2
     run.send("shipping.dispatched", DISPATCHED).until_rest()
-    assert "it can be returned, but not cancelled" in cancel(client, order)
+    assert "Your order has been shipped, so it can no longer be cancelled." in cancel(client, order)
     assert run.state == "completed"
 
 
