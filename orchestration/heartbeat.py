@@ -16,6 +16,8 @@ from django.db import Error as DatabaseError
 from orchestration.conf import engine_settings
 from orchestration.database import connection
 from orchestration.engine.bad_commands import look_again
+from orchestration.engine.misdated_rows import Looks
+from orchestration.engine.reading import database_now
 from orchestration.engine.sweep import sweep
 from orchestration.errors import SendFailed
 
@@ -32,7 +34,7 @@ _thread: threading.Thread | None = None
 
 def beat(stop: threading.Event) -> None:
     """Sweep until told to stop. Survives a database or broker that is away, and tells the log so once a round."""
-    failures, fresh = 0, True
+    failures, fresh, looks = 0, True, Looks()
     try:
         while not stop.is_set():
             swept = None
@@ -40,6 +42,8 @@ def beat(stop: threading.Event) -> None:
                 if fresh:
                     look_again()
                     fresh = False
+                database_now()  # a jump of its clock is noticed before anything is decided by it
+                looks.look()
                 swept = sweep()
                 failures = 0
             except SendFailed as error:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from config.security.flower_access import PERMISSION as FLOWER
+from orchestration.admin.filters import redated
 from orchestration.admin.task_results import REFUSED
 from orchestration.models import Incident, OutboxMessage, Saga
 from orchestration.models.saga import LIVE
@@ -39,7 +40,7 @@ class Card:
 
 
 def landing(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add cards and links to the first page's context. Seven queries; each counts only what is not yet over."""
+    """Add cards and links to the first page's context. Eight queries; each counts only what is not yet over."""
     may = request.user.has_perm
     cards = [
         *(_sagas() if may("orchestration.view_saga") else []),
@@ -75,6 +76,23 @@ def _sagas() -> list[Card]:
             url=_list("orchestration_saga", "state__in=compensating,undo_failed"),
             alarming=live.get("undo_failed", 0) > 0,
         ),
+        *_redated(),
+    ]
+
+
+def _redated() -> list[Card]:
+    """Only after the database's clock was wrong: how many sagas would have rested for as long."""
+    number = redated().values("saga_id").distinct().count()
+    if not number:
+        return []
+    return [
+        Card(
+            title="Times corrected",
+            number=number,
+            words="sagas of the last day: the database's clock was wrong",
+            url=_list("orchestration_saga", "attention=redated"),
+            alarming=True,
+        )
     ]
 
 

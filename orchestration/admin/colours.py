@@ -38,6 +38,7 @@ HISTORY = {
     "step_postponed": "warning",
     "lease_expired": "warning",
     "step_overran": "warning",
+    "times_corrected": "warning",
     "sent_again": "warning",
     "late_result": "warning",
     "undo_begun": "warning",

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orchestration.core import registry
 from orchestration.core.nodes import Step
-from orchestration.models import Incident
+from orchestration.models import Incident, SagaEvent
 from orchestration.models.saga import LIVE
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class AttentionFilter(SimpleListFilter):
         "open": ("not ended", lambda: Q(state__in=LIVE)),
         "paused": ("paused", lambda: Q(paused=True)),
         "rescued": ("sent again, not heard of since", lambda: Q(rescues__gt=0)),
+        "redated": ("times corrected within a day", lambda: Q(id__in=redated().values("saga_id"))),
     }
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
@@ -102,6 +103,13 @@ class AttentionFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: _Rows) -> _Rows:
         chosen = self.CHOICES.get(self.value() or "")
         return queryset.filter(chosen[1]()) if chosen is not None else queryset
+
+
+def redated() -> QuerySet[SagaEvent]:
+    """Entries of the last day that tell of times which a wrong clock of the database had given."""
+    return SagaEvent.objects.filter(
+        kind__in=["times_corrected", "late_times_corrected"], at__gte=timezone.now() - timedelta(days=1)
+    )
 
 
 SAGA_FILTERS: tuple[Any, ...] = ("state", AttentionFilter, AgeFilter, DefinitionFilter, MilestoneFilter)

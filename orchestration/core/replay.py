@@ -28,6 +28,7 @@ LATE: Mapping[str, str] = {
         "sent_again",
         "lease_expired",
         "step_overran",
+        "times_corrected",
     )
 }
 """Kinds of entries about an effect that turned up after the end, while it is settled and undone -> what they mean."""

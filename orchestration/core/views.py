@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestration.core.states import FINISHED, Direction, SagaState, StepState
@@ -54,3 +54,16 @@ class SagaView:
     def forward(self, name: str) -> StepView | None:
         """The newest forward row of a step or wait."""
         return self.steps.get((name, Direction.FORWARD))
+
+    def with_nothing_over_before(self, moment: datetime, waits: Collection[str]) -> SagaView:
+        """The same saga, with a deadline and time-outs that come at this moment at the earliest: for a clock that is in doubt."""
+        return replace(
+            self,
+            deadline=max(self.deadline, moment) if self.deadline is not None else None,
+            steps={
+                key: replace(row, due_at=max(row.due_at, moment))
+                if key[0] in waits and row.due_at is not None
+                else row
+                for key, row in self.steps.items()
+            },
+        )

@@ -34,12 +34,14 @@ from orchestration.crash_points import reach
 from orchestration.database import transaction
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.dispatch import is_undispatched
+from orchestration.engine.drift import drift
 from orchestration.engine.due import make_due, perhaps_at_work, perhaps_under_way, take_back
 from orchestration.engine.failures import begin_undo
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import open_incident, resolve_incidents
 from orchestration.engine.late import close_mended
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.misdated import correct
 from orchestration.engine.probes import MOST_DOUBLINGS, ask
 from orchestration.engine.reading import database_now, newest_rows, view_of
 from orchestration.engine.transport import Address, transport
@@ -111,6 +113,8 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
         if rescue:
             apply_parked(saga, definition)
         asked = _Round(saga, definition, rescue)
+        if rescue:
+            asked.correct()
         decided = asked.run()
         if rescue:
             resolve_incidents(
@@ -132,6 +136,8 @@ class _Round:
     def __init__(self, saga: Saga, definition: SagaDefinition, rescue: bool) -> None:
         self.saga, self.definition, self.rescue = saga, definition, rescue
         self.now = database_now()
+        self._doubted = timedelta(seconds=drift.rests_for())
+        """For so long no time is over: the clock has jumped."""
         self._rows_read: dict[tuple[str, Direction], SagaStep] | None = None
         self.silent_queues: set[str] = set()
         """Queues that may still hold a message of this saga; a probe is to tell."""
@@ -139,10 +145,17 @@ class _Round:
             seconds=engine_settings().RESEND_AFTER_SECONDS * 2 ** min(saga.rescues, MOST_DOUBLINGS)
         )
 
+    def correct(self) -> None:
+        """Compute anew what a clock that was wrong has dated. While it is in doubt which time was right, nothing is."""
+        if not self._doubted:
+            correct(self.saga, self._newest_rows(), self.definition, self.now)
+
     def run(self) -> Plan:
         # Each round but the last settles something for good, so their number is bounded by the nodes.
         for _ in range(3 * len(list(self.definition.walk())) + 5):
             view = view_of(self.saga, self.definition, self._newest_rows())
+            if self._doubted:
+                view = view.with_nothing_over_before(self.now + self._doubted, self.definition.waits)
             decided = plan(self.definition, view, self.now, resend_after=self.resend_after)
             if isinstance(decided, Send) and (awaited := self._awaited(decided.canvases)):
                 view = replace(view, awaited=awaited)
@@ -159,6 +172,11 @@ class _Round:
         if self._rows_read is None:
             self._rows_read = newest_rows(self.saga)
         return self._rows_read
+
+    def _latest_known(self) -> datetime:
+        """The present moment; or what a row says, for a wait that begins while the clock is behind would end too early."""
+        ended = [row.ended_at for row in self._newest_rows().values() if row.ended_at is not None]
+        return max(self.now, self.saga.created_at, *ended)
 
     def _awaited(self, canvases: tuple[Canvas, ...]) -> dict[tuple[str, Direction], datetime]:
         """Steps that would be sent again although their message may lie in its queue or be with a worker, and when to look again."""
@@ -182,8 +200,8 @@ class _Round:
                 self._rest(until, waiting)
                 return True
             case OpenWait(wait):
+                open_wait(self.saga, wait, self._latest_known())
                 self._rows_read = None
-                open_wait(self.saga, wait, self.now)
             case BeginUndo(kind, step):
                 self._rows_read = None
                 self._begin_undo(kind, step)

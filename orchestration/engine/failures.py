@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -135,7 +135,7 @@ def record_failure(
             return Failed(False, error)
         row.attempts += 1
         if isinstance(error, EffectDiffers):
-            _keep_its_place(saga, row, error)
+            _keep_its_place(saga, row)
             row.save()
             saga.save()
             return Failed(False, error)
@@ -245,32 +245,29 @@ def _try_again(
     saga: Saga, row: SagaStep, definition: SagaDefinition, policy: RetryPolicy, error: Exception
 ) -> None:
     asked = error.retry_after if isinstance(error, StepRetryable) else None
-    delay = policy.delay(ended_attempts=row.attempts, asked=asked)
-    row.state = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value
-    row.due_at = database_now() + timedelta(seconds=delay)
-    saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
-    note(
-        saga,
-        "step_retry",
-        step=row.name,
-        direction=row.direction,
-        attempt=row.attempts,
-        code=(row.error or {}).get("code"),
-        message=(row.error or {}).get("message"),
-        delay=round(delay, 3),
-    )
+    due_at = _note_retry(saga, row, policy.delay(ended_attempts=row.attempts, asked=asked))
     silent = isinstance(error, OutcomeUnknown | StepRetryable) and row.direction == Direction.UNDO.value
-    if silent and row.due_at - (row.started_at or row.due_at) > UNREACHABLE_AFTER:
+    if silent and due_at - (row.started_at or due_at) > UNREACHABLE_AFTER:
         open_incident(saga, "cannot_reach", step=row.name, message=(row.error or {}).get("message", ""))
     if row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS and row.direction != Direction.UNDO.value:
         open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
 
 
-def _keep_its_place(saga: Saga, row: SagaStep, error: EffectDiffers) -> None:
+def _keep_its_place(saga: Saga, row: SagaStep) -> None:
     """The effect exists and is another one: neither done nor undone, until a person has put it right."""
-    row.state, row.unsure = StepState.UNKNOWN.value, True
-    row.due_at = database_now() + LOOK_AGAIN_AT_DIFFERENCE
-    saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
+    row.unsure = True
+    _note_retry(saga, row, LOOK_AGAIN_AT_DIFFERENCE.total_seconds())
+    open_incident(saga, "effect_differs", step=row.name, message=(row.error or {}).get("message", ""))
+
+
+def _postpone(saga: Saga, row: SagaStep, error: Exception) -> None:
+    _rest(saga, row, POSTPONED_FOR.total_seconds())
+    note(saga, "step_postponed", step=row.name, direction=row.direction, code=sqlstate(error))
+
+
+def _note_retry(saga: Saga, row: SagaStep, delay: float) -> datetime:
+    """Have a step that has failed rest for `delay` seconds, and write that into the history. Returns until when."""
+    due_at = _rest(saga, row, delay)
     facts = row.error or {}
     note(
         saga,
@@ -280,16 +277,16 @@ def _keep_its_place(saga: Saga, row: SagaStep, error: EffectDiffers) -> None:
         attempt=row.attempts,
         code=facts.get("code"),
         message=facts.get("message"),
-        delay=LOOK_AGAIN_AT_DIFFERENCE.total_seconds(),
+        delay=round(delay, 3),
     )
-    open_incident(saga, "effect_differs", step=row.name, message=facts.get("message", ""))
+    return due_at
 
 
-def _postpone(saga: Saga, row: SagaStep, error: Exception) -> None:
+def _rest(saga: Saga, row: SagaStep, seconds: float) -> datetime:
     row.state = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value
-    row.due_at = database_now() + POSTPONED_FOR
-    saga.wake_at = min(row.due_at, saga.wake_at or row.due_at)
-    note(saga, "step_postponed", step=row.name, direction=row.direction, code=sqlstate(error))
+    due_at = row.rest(seconds, since=database_now())
+    saga.wake_at = min(due_at, saga.wake_at or due_at)
+    return due_at
 
 
 def _final_error(error: Exception, row: SagaStep) -> StepError:

@@ -27,12 +27,14 @@ there is no queue to be spared, and whatever is lost how often is sent again wit
 _ASK = """
 INSERT INTO orchestration_queueprobe AS probe (queue, asked_at, unanswered)
 VALUES (%s, statement_timestamp(), 1)
-ON CONFLICT (queue) DO UPDATE SET asked_at = excluded.asked_at, unanswered = probe.unanswered + 1
+ON CONFLICT (queue) DO UPDATE SET asked_at = excluded.asked_at, unanswered = probe.unanswered + 1,
+       proven_at = CASE WHEN probe.proven_at <= excluded.asked_at THEN probe.proven_at END
  WHERE probe.unanswered = 0
     OR probe.asked_at < statement_timestamp() - least(15, 2 ^ least(probe.unanswered, 4)) * interval '1 second'
 RETURNING asked_at
 """
-"""Unanswered probes are repeated after 2, 4, 8 and then every 15 seconds."""
+"""Unanswered probes are repeated after 2, 4, 8 and then every 15 seconds. A proof from the future, from before the database's clock
+was set back, is forgotten: it would call lost what was only just sent."""
 
 _ANSWER = """
 UPDATE orchestration_queueprobe SET proven_at = greatest(proven_at, %(asked)s),

@@ -8,14 +8,17 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.core.views import SagaView, StepView
 from orchestration.database import connection
+from orchestration.engine.drift import drift
 from orchestration.models import Saga, SagaStep
 
 
 def database_now() -> datetime:
-    """The database's clock: the only one that decides."""
+    """The database's clock: the only one that decides. Each reading is compared with the one before (see `drift`)."""
+    asked_at = drift.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         moment: datetime = cursor.fetchone()[0]
+    drift.noted(moment, asked_at)
     return moment
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
@@ -157,8 +156,7 @@ def _write(
         row.state, row.unsure = StepState.ABSENT.value, False
     else:
         row.error = {**(row.error or {}), LOOKED: True}
-        row.due_at = database_now() + timedelta(seconds=engine_settings().LEASE_SECONDS + timeout)
-        saga.wake_at = row.due_at
+        saga.wake_at = row.rest(engine_settings().LEASE_SECONDS + timeout, since=database_now())
     kind = "outcome_still_unknown" if row.unsure else "outcome_settled"
     note(saga, kind, step=row.name, direction=row.direction, outcome=row.state)
     if not row.unsure:
@@ -190,7 +188,7 @@ def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, told
             else SETTLE.delay(ended_attempts=row.deliveries, asked=asked)
         )
         row.lease_until = None
-        row.due_at = saga.wake_at = now + timedelta(seconds=delay)
+        saga.wake_at = row.rest(delay, since=now)
         if told is not None and told.kind == BAD_COMMAND:
             row.due_at, saga.wake_at = None, now + LOOK_AGAIN
         row.save()

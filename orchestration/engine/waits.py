@@ -6,7 +6,7 @@ parked when that saga may still come to wait for it, and kept as ignored, with t
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Now
@@ -29,14 +29,15 @@ from orchestration.models import InboxMessage, Saga, SagaStep
 
 def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
     """Open a wait of a locked saga; an event that came early is applied at once, in the same transaction."""
-    row = SagaStep.objects.create(
+    row = SagaStep(
         saga=saga,
         name=wait.name,
         direction=Direction.FORWARD.value,
         state=StepState.WAITING.value,
-        due_at=now + timedelta(seconds=wait.within),
         started_at=now,
     )
+    row.rest(wait.within, since=now)
+    row.save()
     note(saga, "wait_opened", step=wait.name, event=wait.event)
     _apply_parked(saga, row, wait)
 

@@ -39,7 +39,14 @@ class SagaEvent(models.Model):
             models.Index(
                 fields=["kind"],
                 condition=Q(
-                    kind__in=["sent_again", "lease_expired", "late_sent_again", "late_lease_expired"]
+                    kind__in=[
+                        "sent_again",
+                        "lease_expired",
+                        "times_corrected",
+                        "late_sent_again",
+                        "late_lease_expired",
+                        "late_times_corrected",
+                    ]
                 ),
                 name="history_rescues",
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -42,6 +43,8 @@ class SagaStep(models.Model):
     """Its effect turned up after the saga had settled it as absent or had ended."""
     due_at = models.DateTimeField(null=True)
     """When a retry or a look-up is due, or a wait times out."""
+    due_after = models.FloatField(null=True)
+    """Seconds from the beginning of that rest to `due_at`: what tells a long rest from a moment of a clock that was wrong."""
     sent_at = models.DateTimeField(null=True)
     input = models.JSONField(null=True)
     result = models.JSONField(null=True)
@@ -75,3 +78,8 @@ class SagaStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.direction} ({self.state})"
+
+    def rest(self, seconds: float, *, since: datetime) -> datetime:
+        """Note that it rests for so long; the caller saves it. Returns until when."""
+        self.due_after, self.due_at = seconds, since + timedelta(seconds=seconds)
+        return self.due_at

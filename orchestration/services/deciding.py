@@ -82,8 +82,8 @@ def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str
 def _hasten(saga: Saga, row: SagaStep, *, by: str, reason: str) -> Saga:
     """Have the next attempt of a step in back-off come at once. What was counted stays, and so does its incident."""
     refuse_at_work(row, "retry it")
-    row.due_at = database_now()
-    row.save(update_fields=["due_at"])
+    row.rest(0.0, since=database_now())
+    row.save(update_fields=["due_at", "due_after"])
     note(saga, "retry_hastened", who=by, step=row.name, direction=row.direction, reason=reason)
     saga.wake_at = None if saga.paused else Now()
     saga.save()

@@ -17,6 +17,7 @@ from orchestration.terminal.words import harmless, moment
 RESCUES = {
     "sent_again": "a message was lost",
     "lease_expired": "a worker was gone",
+    "times_corrected": "the clock was wrong",
 }
 """Kinds of entries of a history that tell of a rescue, and why it was needed."""
 

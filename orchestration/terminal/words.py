@@ -56,6 +56,7 @@ _HISTORY_WORDS = {
     "sent_again": "sent again",
     "lease_expired": "its worker is gone",
     "step_overran": "takes longer than its timeout",
+    "times_corrected": "the database's clock was wrong, its times are computed anew",
     "outcome_settled": "outcome settled",
     "outcome_still_unknown": "outcome still unknown",
     "late_result": "result came too late",
@@ -81,6 +82,7 @@ _HISTORY_STYLES = {
     "late_result": "yellow",
     "lease_expired": "yellow",
     "step_overran": "yellow",
+    "times_corrected": "yellow",
     "sent_again": "yellow",
 }
 

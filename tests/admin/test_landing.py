@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_celery_results.models import TaskResult
 from pytest_django import Settings
 
-from orchestration.models import Saga
+from orchestration.models import Saga, SagaEvent
 from orders.models import Order
 
 
@@ -50,6 +50,19 @@ def test_a_card_about_sagas_leads_to_those_it_counts(operator: Client) -> None:
         listed = operator.get(cards[title].url).context["cl"].result_list
         assert {saga.state for saga in listed} == states
         assert cards[title].number == number
+
+
+def test_after_a_wrong_clock_it_says_how_many_sagas_were_concerned(operator: Client) -> None:
+    assert "Times corrected" not in cards_of(operator)
+    for key in ("one", "two"):
+        saga = Saga.objects.create(definition="d", version=1, business_key=key, input={})
+        if key == "one":
+            for seq in (1, 2):
+                SagaEvent.objects.create(saga=saga, seq=seq, kind="times_corrected")
+    cards = {card.title: card for card in operator.get(reverse("admin:index")).context["cards"]}
+    assert cards["Times corrected"].number == 1
+    listed = operator.get(cards["Times corrected"].url).context["cl"].result_list
+    assert [saga.business_key for saga in listed] == ["one"]
 
 
 def test_it_shows_only_what_one_may_see(client: Client, order: Order) -> None:

@@ -163,6 +163,7 @@ PAGES = {
     "orchestration/saga/?attention=open": 5,
     "orchestration/saga/?attention=paused": 5,
     "orchestration/saga/?attention=rescued": 5,
+    "orchestration/saga/?attention=redated": 5,
     "orchestration/saga/?age=hour": 5,
     "orchestration/saga/?age=open-week": 5,
     "orchestration/saga/?definition=sample.trip": 5,
