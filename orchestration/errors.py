@@ -30,8 +30,8 @@ class SagaError(Exception):
     """Root of every error raised by the engine."""
 
 
-class DefinitionError(SagaError):
-    """A saga definition contradicts itself."""
+class DefinitionError(SagaError, ValueError):
+    """A saga definition contradicts itself, or is made of something that cannot stand there."""
 
 
 class UnknownDefinition(SagaError):

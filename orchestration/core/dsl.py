@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from orchestration.core import registry
+from orchestration.core.arguments import (
+    LARGEST_INTEGER,
+    demand,
+    demand_number,
+    demand_text,
+    is_kind_of,
+    is_name,
+    is_whole,
+    shown,
+)
 from orchestration.core.definition import SagaDefinition, UndoPolicy
 from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Sequence, Step, Wait, node
 from orchestration.core.policy import UNDO, RetryPolicy
@@ -18,21 +28,25 @@ escalate = OnTimeout.ESCALATE
 
 def seconds(n: float) -> float:
     """`n` seconds, for symmetry with `days`."""
+    demand_number(n, "seconds(...)", "a number, such as seconds(30)")
     return float(n)
 
 
 def minutes(n: float) -> float:
     """`n` minutes, in seconds."""
+    demand_number(n, "minutes(...)", "a number, such as minutes(5)")
     return n * 60.0
 
 
 def hours(n: float) -> float:
     """`n` hours, in seconds."""
+    demand_number(n, "hours(...)", "a number, such as hours(2)")
     return n * 3600.0
 
 
 def days(n: float) -> float:
     """`n` days, in seconds."""
+    demand_number(n, "days(...)", "a number, such as days(3)")
     return n * 86400.0
 
 
@@ -43,6 +57,7 @@ def _seconds(given: float | timedelta) -> float:
 
 def nothing(why: str) -> Nothing:
     """Say that a step before the pivot needs no undo, and why. The reason appears in the drawing and the docs."""
+    demand_text(why, "nothing(...)", "why there is nothing to undo: nothing('the hold lapses by itself')")
     return Nothing(why)
 
 
@@ -71,13 +86,38 @@ def step(
             `{"authorization_id": payments.authorize}` or `{"amount_minor": "input"}`.
     """
     if not isinstance(reference, StepReference):
-        raise DefinitionError(f"step({reference!r}): write a reference, made by local(...) or external(...)")
-    if not isinstance(undo, StepReference | Nothing | None):
         raise DefinitionError(
-            f"step({reference}): its undo is {undo!r}; write a reference, or nothing('why there is nothing to undo')"
+            f"step({shown(reference)}): write a reference, made by local(...) or external(...)"
         )
+    where = f"step({reference}): its"
+    demand(
+        isinstance(undo, StepReference | Nothing | None),
+        f"{where} undo",
+        undo,
+        "a reference, or nothing('why there is nothing to undo')",
+    )
+    demand_text(name, f"{where} name", "a text, or leave it out", optional=True)
+    demand(isinstance(pivot, bool), f"{where} pivot", pivot, "True or False")
+    demand_text(milestone, f"{where} milestone", "a text, such as 'PaymentProcessed'", optional=True)
+    for which, policy in (("retry", retry), ("undo_retry", undo_retry)):
+        allowed = RetryPolicy if which == "undo_retry" else RetryPolicy | None
+        demand(
+            isinstance(policy, allowed),
+            f"{where} {which}",
+            policy,
+            "a RetryPolicy(attempts=..., first=..., longest=...)",
+        )
+    _demand_sources(take, f"{where} take")
     sources = {field: str(source) for field, source in (take or {}).items()}
     return Step(name or reference.task, reference, undo, pivot, milestone, retry, undo_retry, sources)
+
+
+def _demand_sources(take: object, where: str) -> None:
+    write = "{'field': reference} or {'field': 'input'}"
+    demand(isinstance(take, Mapping | None), where, take, write)
+    for field, source in take.items() if isinstance(take, Mapping) else ():
+        demand_text(field, f"{where}: a field", write)
+        demand(is_name(source) or isinstance(source, StepReference), f"{where}[{field!r}]", source, write)
 
 
 def parallel(first: Node, second: Node, *more: Node) -> Parallel:
@@ -89,7 +129,17 @@ def parallel(first: Node, second: Node, *more: Node) -> Parallel:
 
 def choice(on: StepReference | str, branches: Mapping[type[Message], Node]) -> Choice:
     """Go the way that the result type of the step `on` says. A type without a branch goes straight on."""
-    for branch in branches.values():
+    demand(
+        is_name(on) or isinstance(on, StepReference),
+        "choice(...): what decides",
+        on,
+        "the reference of a step",
+    )
+    write = "{ResultType: step(...)}: each result type with what is done then"
+    demand(isinstance(branches, Mapping), f"choice({on}, ...): its branches", branches, write)
+    for kind, branch in branches.items():
+        is_message = is_kind_of(kind, Message)
+        demand(is_message, f"choice({on}, ...): the type of a branch", kind, write)
         node(branch, f"choice({on}, ...)")
     return Choice(str(on), tuple(branches.items()))
 
@@ -113,6 +163,13 @@ def wait_for(
         name: key of the wait's row; defaults to the event's type.
         milestone: business name of having got here.
     """
+    demand_text(event, "wait_for(...): the event", "its type as a text, such as 'shipping.dispatched'")
+    where = f"wait_for({event!r}, ...): its"
+    demand(isinstance(otherwise, OnTimeout), f"{where} otherwise", otherwise, "give_up or escalate")
+    is_message = gives is None or is_kind_of(gives, Message)
+    demand(is_message, f"{where} gives", gives, "a subclass of Message, or leave it out")
+    demand_text(name, f"{where} name", "a text, or leave it out", optional=True)
+    demand_text(milestone, f"{where} milestone", "a text, such as 'PaymentProcessed'", optional=True)
     return Wait(name or event, event, gives, _seconds(within), otherwise, milestone)
 
 
@@ -143,6 +200,12 @@ def saga(
     Returns:
         The definition. Its faults are reported by `manage.py check`, not here, so that all are seen at once.
     """
+    demand_text(name, "saga(...): its name", "a text, dotted and stable, such as 'orders.fulfil'")
+    is_version = is_whole(version) and 1 <= version <= LARGEST_INTEGER
+    demand(is_version, f"saga {name}: version", version, "a whole number from 1 on")
+    is_message = is_kind_of(input, Message)
+    demand(is_message, f"saga {name}: input", input, "a subclass of Message")
+    demand(undo_policy in ("go_on", "stop"), f"saga {name}: undo_policy", undo_policy, "'go_on' or 'stop'")
     node(flow, f"saga {name}: flow")
     if after_undo is not None:
         node(after_undo, f"saga {name}: after_undo")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orchestration.core.arguments import shown
 from orchestration.core.policy import RetryPolicy
 from orchestration.core.references import Message, StepReference
 from orchestration.errors import DefinitionError
@@ -136,7 +137,7 @@ def node(given: object, where: str) -> None:
     elif isinstance(given, list | tuple):
         told = f"is a {type(given).__name__}; write a | b for one after the other, parallel(a, b) for both at once"
     else:
-        told = f"is {given!r}; write step(...), parallel(...), choice(...), wait_for(...), or several joined with |"
+        told = f"is {shown(given)}; write step(...), parallel(...), choice(...), wait_for(...), or several joined with |"
     raise DefinitionError(f"{where}: what stands there {told}")
 
 

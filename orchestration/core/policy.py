@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from random import Random
+
+from orchestration.core.arguments import demand, demand_number, is_whole
+from orchestration.errors import DefinitionError
 
 _SYSTEM_RANDOM = Random()
 
@@ -34,10 +38,19 @@ class RetryPolicy:
         for name in ("first", "longest"):
             if isinstance(given := getattr(self, name), timedelta):
                 object.__setattr__(self, name, given.total_seconds())
+        demand(
+            self.attempts is None or is_whole(self.attempts),
+            "RetryPolicy(...): attempts",
+            self.attempts,
+            "a whole number from 1 on, or None for never giving up",
+        )
+        for name in ("first", "factor", "longest"):
+            write = "a number" if name == "factor" else "a number of seconds, or a timedelta"
+            demand_number(getattr(self, name), f"RetryPolicy(...): {name}", write)
         if self.attempts is not None and self.attempts < 1:
-            raise ValueError("a retry policy needs at least one attempt")
-        if self.first < 0 or self.factor < 1 or self.longest < self.first:
-            raise ValueError("a retry policy needs first >= 0, factor >= 1 and longest >= first")
+            raise DefinitionError("a retry policy needs at least one attempt; write attempts=1 or more")
+        if not (self.first >= 0 and 1 <= self.factor < inf) or self.longest < self.first:
+            raise DefinitionError("a retry policy needs first >= 0, factor >= 1 and longest >= first")
 
     def allows(self, *, ended_attempts: int) -> bool:
         """Whether another attempt may follow after `ended_attempts` that failed."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestration.core.arguments import demand, is_kind_of, is_name, shown
 from orchestration.errors import DefinitionError
 
 Kind = Literal["local", "external"]
@@ -79,11 +80,14 @@ def external(
 def _reference(
     kind: Kind, task: str, takes: type[Message], gives: Any, queue: str, timeout: float | timedelta
 ) -> StepReference:
-    service, _, verb = task.partition(".")
+    service, _, verb = task.partition(".") if is_name(task) else ("", "", "")
     if not service or not verb:
-        raise ValueError(
-            f"task name {task!r}: write it as '<service>.<verb>', for example 'payments.capture'"
+        raise DefinitionError(
+            f"task name {shown(task)}: write it as '<service>.<verb>', for example 'payments.capture'"
         )
+    is_message = is_kind_of(takes, Message)
+    demand(is_message, f"{task}: takes", takes, "a subclass of Message")
+    demand(queue == "" or is_name(queue), f"{task}: queue", queue, "the name of a queue, or leave it out")
     allowed = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     return StepReference(task, queue or service, kind, takes, _result_types(gives), allowed)
 
@@ -93,6 +97,8 @@ def _result_types(gives: Any) -> tuple[type[Message], ...]:
         return ()
     parts = get_args(gives) if get_origin(gives) in (Union, UnionType) else (gives,)
     for part in parts:
-        if not (isinstance(part, type) and issubclass(part, Message)):
-            raise TypeError(f"gives: {part!r} is not a Message type")
+        if not (is_kind_of(part, Message)):
+            raise DefinitionError(
+                f"gives: {shown(part)} is not a Message type; write a subclass of Message, a union of them, or None"
+            )
     return tuple(parts)

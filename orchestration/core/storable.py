@@ -51,6 +51,11 @@ def storable_text(value: object, longest: int) -> str:
     return text[: max(longest - len(told), 0)] + told
 
 
+def is_storable_text(text: str) -> bool:
+    """Whether the database can keep a text as it is."""
+    return _UNSTORABLE.search(text) is None
+
+
 def storable(value: object) -> Any:
     """Return a value as JSON that the database can keep. Types that JSON does not know become texts; nothing is left out.
 

@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from orchestration.core.arguments import shown
 from orchestration.core.binding import INPUT, available_fields, possible_fields, producers_before
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Choice, Nothing, OnTimeout, Parallel, Sequence, Step, Wait
 from orchestration.core.references import StepReference
 from orchestration.core.stored_fields import unstorable_fields
+
+LONGEST_HALF = 400
+"""Characters at either end of a sentence that is cut in its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,17 @@ class Fault:
 
 def faults(definition: SagaDefinition) -> list[Fault]:
     """Every fault of a definition; empty when it may run."""
-    duplicates = list(_duplicate_names(definition))
-    if duplicates:
-        return duplicates  # with two steps of one name the other questions have no single answer
-    return [fault for rule in _RULES for fault in rule(definition)]
+    found = list(_duplicate_names(definition))
+    if not found:  # with two steps of one name the other questions have no single answer
+        found = [fault for rule in _RULES for fault in rule(definition)]
+    return [Fault(fault.code, _cut(fault.message), _cut(fault.hint)) for fault in found]
+
+
+def _cut(sentence: str) -> str:
+    """A sentence that can be read, whatever name of megabytes it quotes."""
+    if len(sentence) <= 2 * LONGEST_HALF:
+        return sentence
+    return f"{sentence[:LONGEST_HALF]} … {sentence[-LONGEST_HALF:]}"
 
 
 def _duplicate_names(definition: SagaDefinition) -> Iterator[Fault]:
@@ -276,10 +287,8 @@ LONGEST_SECONDS = 100 * 366 * 86_400.0
 
 
 def _durations(definition: SagaDefinition) -> Iterator[Fault]:
-    given: list[tuple[str, object]] = [
-        ("its deadline", definition.deadline),
-        ("run_ahead", definition.run_ahead),
-    ]
+    optional = (("its deadline", definition.deadline), ("run_ahead", definition.run_ahead))
+    given: list[tuple[str, object]] = [(what, value) for what, value in optional if value is not None]
     for step in definition.steps.values():
         given += [(f"the timeout of {ref}", ref.timeout) for _, ref in _sides(step)]
         for which, policy in (("retry", step.retry), ("undo_retry", step.undo_retry)):
@@ -287,12 +296,10 @@ def _durations(definition: SagaDefinition) -> Iterator[Fault]:
                 given += [(f"the {which} of {step.name!r}", policy.longest)]
     given += [(f"the wait for {wait.name!r}", wait.within) for wait in definition.waits.values()]
     for what, value in given:
-        if value is None:
-            continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_SECONDS:
             yield Fault(
                 "E118",
-                f"{definition}: {what} is {value!r}, which is no time from 0 seconds to 100 years.",
+                f"{definition}: {what} is {shown(value)}, which is no time from 0 seconds to 100 years.",
                 "Write a number of seconds, a timedelta, or days(3), hours(2), minutes(5).",
             )
 
