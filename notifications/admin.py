@@ -46,7 +46,8 @@ class EmailMessageAdmin(ParticipantPage):
         "problem",
         "letter",
         "plain_text",
-        ("message_id", "file"),
+        "message_id",
+        "file",
     )
     readonly_fields = ("belongs_to", "shown_kind", "shown_state", "letter", "plain_text")
 

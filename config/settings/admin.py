@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
@@ -28,6 +29,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
+    "STYLES": [lambda request: static("config/admin.css")],
     "DASHBOARD_CALLBACK": "config.admin.landing.landing",
     "COLORS": {
         "primary": {
@@ -57,6 +59,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Orders", "shopping_bag", "orders.order"),
                     _item("Order lines", "list_alt", "orders.orderline"),
                     _item("Products", "category", "orders.product"),
+                    _item("Search words", "manage_search", "orders.searchwords"),
                 ],
             },
             {

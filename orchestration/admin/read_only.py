@@ -12,6 +12,8 @@ from django.utils.html import format_html, format_html_join
 from orchestration.admin.lookups import OwnLookups
 from orchestration.admin.paging import EstimatingPaginator
 from orchestration.admin.theme import Page, Rows
+from orchestration.admin.unbroken import Unbroken
+from orchestration.shown import unbroken
 
 
 class ReadOnly:
@@ -48,7 +50,7 @@ class ReadOnlyRows(ReadOnly, Rows):
     show_change_link = False
 
 
-class ReadOnlyPage(OwnLookups, ReadOnly, Page):
+class ReadOnlyPage(Unbroken, OwnLookups, ReadOnly, Page):
     """A list and a page for each row; both stay quick with many rows: counts are estimated and nothing is counted twice.
 
     Set `instead` to what a person should use who came here to change something; commands stand between backticks.
@@ -114,5 +116,7 @@ def with_code(text: str) -> str:
     """A sentence as HTML, with what stands between backticks as code."""
     parts = enumerate(text.split("`"))
     return format_html_join(
-        "", "{}", ((format_html("<code>{}</code>", part) if i % 2 else part,) for i, part in parts)
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", unbroken(part)) if i % 2 else unbroken(part),) for i, part in parts),
     )

@@ -19,6 +19,7 @@ from orchestration.admin.masking import shown
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.theme import label
 from orchestration.models import Saga, SagaStep
+from orchestration.shown import unbroken
 
 STATUS_COLOURS = {"SUCCESS": "success", "FAILURE": "danger", "RETRY": "warning", "STARTED": "info"}
 
@@ -174,7 +175,9 @@ def _loaded(text: str | None) -> Any:
 
 
 def _block(text: str) -> str:
-    return format_html('<pre class="orchestration-json" tabindex="0">{}</pre>', text) if text else "-"
+    return (
+        format_html('<pre class="orchestration-json" tabindex="0">{}</pre>', unbroken(text)) if text else "-"
+    )
 
 
 def _register() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from orchestration.clock import with_zone
+from orchestration.clock import clock
 from orchestration.core.replay import LATE
 
 STATE_STYLES = {
@@ -112,7 +112,7 @@ def history_style(kind: str) -> str:
 
 def moment(at: datetime | None) -> str:
     """A moment in UTC, to the second."""
-    return f"{with_zone(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else "–"
+    return clock(at, UTC)
 
 
 def span(duration: timedelta) -> str:

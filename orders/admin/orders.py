@@ -82,7 +82,7 @@ class OrderAdmin(ReadOnlyPage):
             },
         ),
         ("Customer", {"fields": (("customer_name", "email"), ("contact", "customer_code"), "address")}),
-        ("Identity", {"fields": (("id", "placed_by"), ("product_line", "content_hash"))}),
+        ("Identity", {"fields": ("id", "placed_by", "product_line", "content_hash")}),
     )
     readonly_fields = (
         *("shown_status", "total", "address", "contact", "customer_code"),

@@ -36,3 +36,28 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku} {self.name}"
+
+
+class SearchWords(models.Model):
+    """Words that find the products of a category, or one product, beside its own name: `cheese` finds dairy products."""
+
+    subject = models.CharField(
+        max_length=100, unique=True, help_text="The name of a category, or the SKU of a product."
+    )
+    words = models.TextField(
+        max_length=1_000,
+        help_text="In any order, with commas or spaces between them; case, accents and plurals do not count.",
+    )
+
+    class Meta:
+        """Constraints first."""
+
+        verbose_name = "search words"
+        verbose_name_plural = "search words"
+        ordering = ("subject",)
+        constraints = (
+            models.CheckConstraint(name="search_words_not_empty", condition=~Q(subject="") & ~Q(words="")),
+        )
+
+    def __str__(self) -> str:
+        return self.subject

@@ -20,10 +20,11 @@ from django.utils.module_loading import import_string
 
 from orchestration.money import UnknownCurrency, to_minor_units
 from orders.errors import CatalogError, Problem
-from orders.models import Product
+from orders.models import Product, SearchWords
 from shipping.contracts import StockLevel
 
 MOST_UNITS = 1_000_000_000
+LONGEST_WORDS = 1_000
 TEXT_LIMITS = {"sku": 64, "name": 200, "category": 100, "quantity_per_unit": 100}
 
 
@@ -37,15 +38,16 @@ class ImportedCatalog:
 
 
 def import_catalog(*, path: Path) -> ImportedCatalog:
-    """Bring the catalog in line with a file; products that the file does not name are left alone.
+    """Bring the catalog in line with a file; products and search words that the file does not name are left alone.
 
     Guarantees: opens one transaction; idempotent by SKU; the stock of a product already known is not touched.
 
     Raises:
         CatalogError: the file is wrong somewhere; nothing was written.
     """
-    rows = _read_rows(path)
-    problems: list[Problem] = []
+    content = _read_content(path)
+    rows = _rows_of(content)
+    search_words, problems = _read_search_words(content)
     products: dict[str, Product] = {}
     levels: list[StockLevel] = []
     for index, row in enumerate(rows):
@@ -61,6 +63,7 @@ def import_catalog(*, path: Path) -> ImportedCatalog:
     take_in = _stock_intake()
     with transaction.atomic():
         summary = _write(products)
+        _write_search_words(search_words)
         take_in(levels)
     return summary
 
@@ -81,17 +84,45 @@ def _required_setting() -> str:
     return str(path)
 
 
-def _read_rows(path: Path) -> list[Any]:
+def _read_content(path: Path) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
         raise CatalogError([Problem("", f"cannot read {path}: {error.strerror}")]) from error
     except (ValueError, RecursionError) as error:
         raise CatalogError([Problem("", f"{path} is not JSON in UTF-8: {error}")]) from error
+
+
+def _rows_of(content: Any) -> list[Any]:
     rows = content.get("products") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows:
         raise CatalogError([Problem("products", "must be a list of at least one product")])
     return rows
+
+
+def _read_search_words(content: Any) -> tuple[dict[str, str], list[Problem]]:
+    """Words by category or SKU, and what is wrong with them; a file need not have any."""
+    given = content.get("search_words", {}) if isinstance(content, dict) else {}
+    if not isinstance(given, dict):
+        return {}, [Problem("search_words", "must be an object: a category or SKU, and its words")]
+    wrong = [
+        Problem(f"search_words.{subject[:100]}", f"must be text of 1 to {LONGEST_WORDS:,} characters")
+        for subject, words in given.items()
+        if not isinstance(words, str)
+        or not 0 < len(words.strip()) <= LONGEST_WORDS
+        or not 0 < len(subject) <= TEXT_LIMITS["category"]
+        or "\0" in subject + words
+    ]
+    return ({subject: words.strip() for subject, words in given.items()} if not wrong else {}), wrong
+
+
+def _write_search_words(given: dict[str, str]) -> None:
+    SearchWords.objects.bulk_create(
+        [SearchWords(subject=subject, words=words) for subject, words in given.items()],
+        update_conflicts=True,
+        unique_fields=["subject"],
+        update_fields=["words"],
+    )
 
 
 def _read_product(row: Any, place: str) -> tuple[list[Problem], Product | None, int]:

@@ -76,10 +76,13 @@ def change_basket(request: HttpRequest) -> HttpResponse:
     if product is None or not quantity:
         basket.remove(sku)
         messages.success(request, f"{name} removed from your basket.")
+        stays_at = "main"
     else:
         basket.put(sku=sku, quantity=quantity, price_minor=product.price_minor)
         messages.success(request, f"{name}: now {quantity:,}.")
-    return redirect("orders:basket")
+        stays_at = f"update-{product.pk}"
+    # A browser gives the element that an address names the focus: who works by keyboard goes on where they were.
+    return HttpResponseRedirect(f"{reverse('orders:basket')}#{stays_at}")
 
 
 def _basket_page(

@@ -98,7 +98,7 @@ class StockMovementAdmin(ParticipantPage):
     list_filter = ("kind",)
     search_help_text = "SKU, order number, e-mail or order id"
     found_by = ("sku",)
-    fields: ClassVar[Any] = (("sku", "units"), ("shown_kind", "at"), ("belongs_to", "order_id"))
+    fields: ClassVar[Any] = (("sku", "units"), ("shown_kind", "at"), "belongs_to", "order_id")
     readonly_fields = ("shown_kind", "belongs_to")
 
     @label(description="kind", ordering="kind", colours=MOVEMENT_COLOURS)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage, Saga
-from orders.models import Order, OrderLine, Product
+from orders.models import Order, OrderLine, Product, SearchWords
 from shipping.models import Stock
 from tests.browser.stage import ADMIN_PAGES
 
@@ -73,6 +73,7 @@ def rows(db: None) -> list[Any]:
             line_total_minor=100,
         ),
         Product.objects.create(sku="NW-1", name="Tea", price_minor=100, currency="USD"),
+        SearchWords.objects.create(subject="NW-1", words="chai"),
         Stock.objects.create(sku="NW-1", on_hand=1, initial=1),
         Incident.objects.create(saga=saga, kind="step_struggles", step="s", message="m", runbook="r"),
         DeadLetter.objects.create(

@@ -70,6 +70,7 @@ ADMIN_PAGES = (
     "orders/order",
     "orders/orderline",
     "orders/product",
+    "orders/searchwords",
     "payments/payment",
     "shipping/reservation",
     "shipping/shipment",

@@ -1,4 +1,5 @@
-"""Every page, light on a wide screen and dark on a phone: no serious finding of the accessibility rules, nothing cut off."""
+"""Every page, light on a wide screen and dark on a phone: no serious finding of the accessibility rules, nothing cut off,
+no number, time or id on two lines, and one clock."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.acceptance.conftest import World
 from tests.browser.conftest import NewVisitor
 from tests.browser.stage import SIGHTS, Stage, set_stage
+from tests.browser.whole import broken_over_lines, other_clocks
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +42,9 @@ def test_a_page_is_accessible_and_fits_its_screen(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
     assert wide <= shown, f"{wide - shown} pixels hang out to the right"
+    assert broken_over_lines(page) == []
+    assert other_clocks(page) == []
+    assert page.get_by_role("main").count() == 1
 
 
 def serious_findings(page: Page) -> list[str]:

@@ -24,7 +24,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """One file."""
         parser.add_argument(
-            "file", type=Path, help='JSON: {"products": [{"sku", "name", "unit_price", ...}]}'
+            "file",
+            type=Path,
+            help='JSON: {"products": [{"sku", "name", "unit_price", ...}], "search_words": {"a category or SKU": "words"}}',
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

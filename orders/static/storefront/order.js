@@ -1,4 +1,4 @@
-// Times as the reader's own clock says them, and no questions to the server while nobody looks.
+// Times as the reader's own clock says them, with seconds and their zone, and no questions to the server while nobody looks.
 // The page is complete without this file.
 (() => {
   "use strict";
@@ -9,11 +9,11 @@
     element.title = element.textContent;
     element.textContent =
       at.toDateString() === new Date().toDateString()
-        ? at.toLocaleTimeString([], { timeStyle: "medium" })
-        : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+        ? at.toLocaleTimeString([], { timeStyle: "long" })
+        : at.toLocaleString([], { dateStyle: "medium", timeStyle: "long" });
   };
 
-  const sayAllInLocalTime = (root) => root.querySelectorAll("time[data-clock]").forEach(sayInLocalTime);
+  const sayAllInLocalTime = (root) => root.querySelectorAll("time[datetime]").forEach(sayInLocalTime);
 
   sayAllInLocalTime(document);
   document.addEventListener("htmx:load", (event) => sayAllInLocalTime(event.detail.elt));

@@ -1,0 +1,1 @@
+"""How Django itself writes what people read, by language."""
