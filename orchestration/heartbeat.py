@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 
 from orchestration.conf import engine_settings
 from orchestration.database import connection
-from orchestration.engine.bad_commands import look_again
+from orchestration.engine import bad_commands, misfits
 from orchestration.engine.misdated_rows import Looks
 from orchestration.engine.reading import database_now
 from orchestration.engine.sweep import sweep
@@ -40,7 +40,8 @@ def beat(stop: threading.Event) -> None:
             swept = None
             try:
                 if fresh:
-                    look_again()
+                    bad_commands.look_again()
+                    misfits.look_again()
                     fresh = False
                 database_now()  # a jump of its clock is noticed before anything is decided by it
                 looks.look()

@@ -15,6 +15,7 @@ KINDS = (
     "step_struggles",
     "event_timeout",
     "event_set_aside",
+    "event_misfit",
     "contradicting_news",
     "unknown_definition",
     "late_effect",
@@ -66,6 +67,12 @@ def runbook(saga: Saga, kind: str, *, step: str = "", outbox: int | None = None)
             return (
                 f"Our own worker could not take in the event that {step} waits for. Mend the cause it names (often a worker of "
                 f"another version, or MAX_MESSAGE_BYTES), then have the event sent again: {resend}."
+            )
+        case "event_misfit":
+            return (
+                f"An event that {step} waits for has data that do not fit; the message names the fields. Ask who sends it to send "
+                "it again with the same id and data that fit, or deploy code that takes these; the engine tries again each minute "
+                "and when a worker starts, and this closes by itself. Until then only the wait's time limit counts."
             )
         case "contradicting_news":
             return (

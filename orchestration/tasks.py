@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,15 @@ from orchestration.conf import engine_settings
 from orchestration.core.envelope import check_envelope
 from orchestration.crash_points import reach
 from orchestration.engine.advance import advance as advance_saga
+from orchestration.engine.copies import acknowledge
 from orchestration.engine.dead_letters import letter_of, set_aside
+from orchestration.engine.inbox import receive_event as store_event
 from orchestration.engine.probes import answer
 from orchestration.engine.receipts import RECEIVE_EVENT
 from orchestration.engine.seals import named_in, unsealed
-from orchestration.engine.waits import receive_event as store_event
 from orchestration.errors import InvalidEnvelope
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="orchestration.advance", acks_late=True, reject_on_worker_lost=True)
@@ -36,7 +40,7 @@ def compensate(self: Task[..., Any], failed_task_id: str, *, saga: str, order: s
 
 @shared_task(bind=True, name=RECEIVE_EVENT, acks_late=True, reject_on_worker_lost=True)
 def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
-    """Store an event, apply it to the saga that waits for it, and go on with that saga; set an invalid one aside."""
+    """Store an event, apply it to the sagas that wait for it, and go on with those; set an invalid one aside."""
     try:
         check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES)
         envelope = unsealed(envelope)
@@ -53,12 +57,20 @@ def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
         )
         return
     reach("K19", about=[envelope["key"]])
-    saga = store_event(envelope)
-    if saga is not None:
-        advance_saga(saga.id)
+    for saga in store_event(envelope):
+        advance_saga(saga)
 
 
 @shared_task(name="orchestration.answer_probe", acks_late=True, reject_on_worker_lost=True)
 def answer_probe(*, queue: str, asked_at: str) -> None:
     """A probe has come through a queue: what was sent before it has arrived, or is lost."""
     answer(queue, asked_at)
+
+
+@shared_task(name="orchestration.acknowledge_event", acks_late=True, reject_on_worker_lost=True)
+def acknowledge_event(*, message: int, queue: str, seal: str) -> None:
+    """A subscriber has received its copy of an event: it is sent no more."""
+    if not acknowledge(message, queue, seal):
+        logger.warning(
+            "a receipt for outbox message %s was not taken: no copy for %s is known by it", message, queue
+        )

@@ -84,7 +84,9 @@ def _is_at_rest(saga: Saga) -> None:
 def _events_in_limbo(saga: Saga) -> set[str]:
     """Events that were published for the order and are neither applied nor ignored."""
     published = OutboxMessage.objects.filter(kind="event", payload__key=saga.business_key)
-    settled = InboxMessage.objects.filter(key=saga.business_key, state__in=["applied", "ignored"])
+    settled = InboxMessage.objects.filter(
+        key=saga.business_key, deliveries__saga=saga, deliveries__state__in=["applied", "ignored"]
+    )
     return set(published.values_list("payload__id", flat=True)) - set(
         settled.values_list("event_id", flat=True)
     )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orchestration.admin import dead_letters, incidents, messages, sagas, task_results
+from orchestration.admin import dead_letters, inbox, incidents, outbox, sagas, task_results
 
-__all__ = ["dead_letters", "incidents", "messages", "sagas", "task_results"]
+__all__ = ["dead_letters", "inbox", "incidents", "outbox", "sagas", "task_results"]

@@ -6,6 +6,7 @@ A process-wide table, filled by importing each app's `sagas.py` at start, and on
 from __future__ import annotations
 
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.nodes import Wait
 from orchestration.errors import DefinitionError, UnknownDefinition
 
 _definitions: dict[tuple[str, int], SagaDefinition] = {}
@@ -60,3 +61,8 @@ def everything() -> list[SagaDefinition]:
 def forget(definition: SagaDefinition) -> None:
     """Take a definition out again; for tests that define their own."""
     _definitions.pop((definition.name, definition.version), None)
+
+
+def waits_for(event: str) -> list[Wait]:
+    """Every wait for events of this type, in all definitions that this process knows."""
+    return [wait for definition in everything() for wait in definition.waits.values() if wait.event == event]

@@ -33,7 +33,7 @@ LATE: Mapping[str, str] = {
 }
 """Kinds of entries about an effect that turned up after the end, while it is settled and undone -> what they mean."""
 
-ANNOTATIONS = frozenset({"late_result", "late_failure", "event_ignored", *LATE})
+ANNOTATIONS = frozenset({"late_result", "late_failure", "event_ignored", "event_misfit", *LATE})
 """Kinds of entries that may follow the end of a saga: they tell of something that came too late, and never of its state."""
 
 _OUTCOMES: Mapping[str, StepState] = {

@@ -45,7 +45,7 @@ from orchestration.engine.misdated import correct
 from orchestration.engine.probes import MOST_DOUBLINGS, ask
 from orchestration.engine.reading import database_now, newest_rows, view_of
 from orchestration.engine.transport import Address, transport
-from orchestration.engine.waits import apply_parked, ignore_parked, open_wait
+from orchestration.engine.waits import ignore_undelivered, open_wait, take_in
 from orchestration.errors import SendFailed, UnknownDefinition
 from orchestration.models import Incident, Saga, SagaStep
 
@@ -111,7 +111,7 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
             Saga.objects.filter(id=saga_id).update(wake_at=Now() + _RELAYED_BY)
             return None  # nothing is lost: the relays send it as soon as the broker takes it
         if rescue:
-            apply_parked(saga, definition)
+            take_in(saga, definition)
         asked = _Round(saga, definition, rescue)
         if rescue:
             asked.correct()
@@ -282,7 +282,8 @@ class _Round:
                 )
             self.saga.wake_at = None
         else:
-            ignore_parked(self.saga, self.definition)
+            if self.definition.waits:
+                ignore_undelivered(self.saga)
         move(self.saga, state, {SagaState.UNDO_FAILED: "undo_failed"}.get(state, "ended"))
 
     def _rows(self, step: str) -> QuerySet[SagaStep]:

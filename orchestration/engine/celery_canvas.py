@@ -89,28 +89,14 @@ class CeleryTransport:
         return {str(queue["name"]) for queues in answers.values() for queue in queues or ()}
 
     def send_event(self, envelope: dict[str, Any]) -> None:
-        """One message per subscriber queue: with a shared one, Redis loses copies."""
-        settings = engine_settings()
-        # In the headers too: whoever sets the message aside need not understand its body to say which event it was.
-        source, event_id = envelope["source"], envelope["id"]
-        headers = {
-            "event_source": source,
-            "event_id": event_id,
-            "event_seal": name_seal(source, event_id),
-        }
-        for queue in (settings.QUEUE, *settings.SUBSCRIBERS):
-            task = "orchestration.receive_event" if queue == settings.QUEUE else f"{queue}.receive_event"
-            _send(
-                signature(
-                    task,
-                    kwargs={"envelope": envelope},
-                    immutable=True,
-                    queue=queue,
-                    ignore_result=True,
-                    headers=headers,
-                    serializer="json",
-                )
-            )
+        """Send `orchestration.receive_event`."""
+        _send(_receiving("orchestration.receive_event", engine_settings().QUEUE, envelope))
+
+    def send_copy(self, queue: str, envelope: dict[str, Any], receipt: dict[str, Any]) -> None:
+        """Send `<queue>.receive_event`, linked to its acknowledgement: Celery sends that once the subscriber's task has succeeded."""
+        copy = _receiving(f"{queue}.receive_event", queue, envelope)
+        copy.link(_own("orchestration.acknowledge_event", **receipt))
+        _send(copy)
 
 
 def _whole(address: Address, canvas: Canvas) -> Any:
@@ -153,7 +139,25 @@ def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
     return _own(ADVANCE, order=reference, saga=str(saga_id))
 
 
-def _own(task: str, *, immutable: bool = True, **kwargs: str) -> Signature[Any]:
+def _receiving(task: str, queue: str, envelope: dict[str, Any]) -> Signature[Any]:
+    # In the headers too: whoever sets the message aside need not understand its body to say which event it was.
+    source, event_id = envelope["source"], envelope["id"]
+    return signature(
+        task,
+        kwargs={"envelope": envelope},
+        immutable=True,
+        queue=queue,
+        ignore_result=True,
+        headers={
+            "event_source": source,
+            "event_id": event_id,
+            "event_seal": name_seal(source, event_id),
+        },
+        serializer="json",
+    )
+
+
+def _own(task: str, *, immutable: bool = True, **kwargs: Any) -> Signature[Any]:
     given: dict[str, Any] = {name: value for name, value in kwargs.items() if value}
     return signature(
         task,

@@ -15,6 +15,7 @@ from orchestration.core.states import Direction
 from orchestration.crash_points import reach
 from orchestration.database import transaction
 from orchestration.engine.advance import advance
+from orchestration.engine.copies import receipt_of
 from orchestration.engine.dispatch import First, first_of
 from orchestration.engine.seals import sealed
 from orchestration.engine.transport import transport
@@ -109,7 +110,10 @@ def _subjects(batch: list[OutboxMessage]) -> list[object]:
 
 def _send(message: OutboxMessage, first: First | None) -> None:
     if message.kind == "event":
-        transport().send_event(sealed(message.payload))
+        if message.queue:
+            transport().send_copy(message.queue, sealed(message.payload), receipt_of(message))
+        else:
+            transport().send_event(sealed(message.payload))
         return
     if first is not None:
         reach("K12", about=[first.address.saga_id], direction=Direction.FORWARD)

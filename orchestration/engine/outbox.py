@@ -14,15 +14,23 @@ from orchestration.errors import OutboxOutsideTransaction
 from orchestration.models import OutboxMessage
 
 
-def put(kind: str, *, saga_id: UUID | None = None, payload: dict[str, Any] | None = None) -> OutboxMessage:
+def put(
+    kind: str, *, saga_id: UUID | None = None, payload: dict[str, Any] | None = None, queue: str = ""
+) -> OutboxMessage:
     """Write a message in the caller's transaction and wake the relay of this process after it commits.
+
+    Args:
+        kind: of the message.
+        saga_id: of a dispatch, whose.
+        payload: of an event, its envelope.
+        queue: of an event, the subscriber whose copy it is.
 
     Raises:
         OutboxOutsideTransaction: no transaction is open.
     """
     if not connection.in_atomic_block:
         raise OutboxOutsideTransaction("open transaction.atomic() around the change and its message")
-    message = OutboxMessage.objects.create(kind=kind, saga_id=saga_id, payload=payload or {})
+    message = OutboxMessage.objects.create(kind=kind, saga_id=saga_id, payload=payload or {}, queue=queue)
     wake_after_commit()
     return message
 

@@ -1,4 +1,4 @@
-"""Events that were sent and never arrived: known by the receipt that is missing, proved lost by a probe, sent again.
+"""Events that were sent to our own inbox and never arrived: known by the receipt that is missing, proved lost by a probe, sent again.
 
 A step's message that is lost costs nothing, because the step's row says what to do. An event has no row but its own: if it
 dies with its worker, or with the broker, the saga that waits for it would wait to the end. One that our own worker has set
@@ -18,7 +18,7 @@ RECEIVE_EVENT = "orchestration.receive_event"
 _UNSURE = """
 unsure AS (
     SELECT id, payload, sent_at, coalesce(resent_at, created_at) AS since FROM orchestration_outboxmessage
-     WHERE kind = 'event' AND received_at IS NULL AND set_aside_at IS NULL
+     WHERE kind = 'event' AND queue = '' AND received_at IS NULL AND set_aside_at IS NULL
        AND sent_at < statement_timestamp() - %(patience)s * 2 ^ least(losses, %(doublings)s) * interval '1 second'
      ORDER BY sent_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )"""

@@ -70,6 +70,17 @@ def name_seal(source: str, event_id: str) -> str:
     return f"{_VERSION},{_key_id(key)},{_mac(key, _named(source, event_id))}"
 
 
+def receipt_seal(source: str, event_id: str, queue: str) -> str:
+    """Return the seal of a subscriber's receipt for its copy of an event: only who was sent the copy can show it."""
+    key = next(_keys_of(source))
+    return f"{_VERSION},{_key_id(key)},{_mac(key, _receipt(source, event_id, queue))}"
+
+
+def is_receipt(seal: object, source: str, event_id: str, queue: str) -> bool:
+    """Say whether this is the seal of that receipt."""
+    return isinstance(seal, str) and _is_genuine(seal, source, _receipt(source, event_id, queue))
+
+
 def named_in(headers: Mapping[str, Any], envelope: object = None) -> tuple[str, str]:
     """Return source and id of the event that a message carries, if a genuine seal says so; else two empty texts.
 
@@ -106,6 +117,10 @@ def canonical(envelope: dict[str, Any]) -> bytes:
 
 def _named(source: str, event_id: str) -> bytes:
     return f"{source}\x1f{event_id}".encode()
+
+
+def _receipt(source: str, event_id: str, queue: str) -> bytes:
+    return f"receipt\x1f{queue}\x1f{source}\x1f{event_id}".encode()
 
 
 def _is_genuine(seal: str, source: str, content: bytes) -> bool:

@@ -20,9 +20,11 @@ from orchestration.crash_points import reach
 from orchestration.database import transaction
 from orchestration.database_errors import LOCK_NOT_AVAILABLE, is_conflict, is_outage, sqlstate
 from orchestration.engine.advance import advance
+from orchestration.engine.copies import put_back_unheard_copies
 from orchestration.engine.drain import drain
 from orchestration.engine.incidents import open_incident
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.misfits import wake_for_deliveries
 from orchestration.engine.probes import ask_again
 from orchestration.engine.receipts import put_back_lost_events
 from orchestration.errors import SagaNotFound, SendFailed
@@ -51,8 +53,10 @@ def sweep() -> Swept:
         SendFailed: the broker is away. The round ends there: each further attempt might take as long as its timeouts.
     """
     put_back_lost_events()
+    put_back_unheard_copies()
     messages = drain()
     ask_again()
+    wake_for_deliveries()
     due = _pick_due()
     if due:
         reach("K16", about=due)

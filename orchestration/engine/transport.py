@@ -45,7 +45,10 @@ class Transport(Protocol):
         """Return the queues that some worker says it takes; none where no worker answers. May take a second."""
 
     def send_event(self, envelope: dict[str, Any]) -> None:
-        """Send a sealed event to every subscriber, one message each."""
+        """Send a sealed event to our own inbox."""
+
+    def send_copy(self, queue: str, envelope: dict[str, Any], receipt: dict[str, Any]) -> None:
+        """Send a sealed event to a subscriber's queue, and with it what `orchestration.acknowledge_event` is to be given for it."""
 
 
 _current: ContextVar[Transport | None] = ContextVar("transport", default=None)

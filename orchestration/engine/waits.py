@@ -1,30 +1,25 @@
-"""Waiting for events without holding a worker, and applying each event at most once.
+"""Waiting for events without holding a worker, and applying each event at most once to each saga.
 
-An event is stored once by (source, id). It is applied to the saga of its business key that waits for its type; it is
-parked when that saga may still come to wait for it, and kept as ignored, with the reason, when it came too late.
+What became of an event at a saga is a row of its own (`InboxDelivery`), changed only under that saga's lock.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from django.db.models import F, FilteredRelation, Q
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
-from orchestration.conf import engine_settings
-from orchestration.core import registry
 from orchestration.core.definition import SagaDefinition
-from orchestration.core.envelope import check_envelope
 from orchestration.core.nodes import Wait
-from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
-from orchestration.database import transaction
-from orchestration.engine.conflicts import again_after_conflict
+from orchestration.core.states import FORWARD_STATES, Direction, SagaState, StepState
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
-from orchestration.engine.locks import lock_saga
-from orchestration.errors import UnknownDefinition
-from orchestration.models import InboxMessage, Saga, SagaStep
+from orchestration.engine.misfits import keep_misfit, what_does_not_fit
+from orchestration.models import InboxDelivery, InboxMessage, Saga, SagaStep
+
+ENDED_WITHOUT = "the saga ended without waiting for it"
 
 
 def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
@@ -39,101 +34,121 @@ def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
     row.rest(wait.within, since=now)
     row.save()
     note(saga, "wait_opened", step=wait.name, event=wait.event)
-    _apply_parked(saga, row, wait)
-
-
-def apply_parked(saga: Saga, definition: SagaDefinition) -> None:
-    """Apply to a locked saga's open waits what was parked because a process did not know the saga's definition.
-
-    During a rolling deployment an event may come to a worker of the older code; it wakes the saga for one of the newer.
-    """
-    if SagaState(saga.state) not in FORWARD_STATES:
-        return
-    open_waits = SagaStep.objects.filter(
-        saga=saga, name__in=definition.waits, direction=Direction.FORWARD.value, state=StepState.WAITING.value
-    )
-    for row in open_waits:
-        _apply_parked(saga, row, definition.waits[row.name])
-
-
-def _apply_parked(saga: Saga, row: SagaStep, wait: Wait) -> None:
-    parked = InboxMessage.objects.select_for_update().filter(
-        key=saga.business_key, type=wait.event, state="parked"
-    )
-    for message in parked.order_by("received_at"):
-        if _apply(saga, row, wait, message):
+    for message in _undelivered(saga, {wait.event}):
+        if offer(saga, [wait], message):
             return
 
 
-@again_after_conflict
-def receive_event(envelope: dict[str, Any]) -> Saga | None:
-    """Store an event and apply it to the saga that waits for it. Opens a transaction.
+def take_in(saga: Saga, definition: SagaDefinition) -> None:
+    """Offer a locked saga what has come and is not applied: a worker died, or had older code. One query where there is nothing."""
+    goes_forward = SagaState(saga.state) in FORWARD_STATES
+    for message in _undelivered(saga, {wait.event for wait in definition.waits.values()}):
+        if goes_forward or not message.parked:  # one that no saga has had is not for one that is being undone
+            offer(saga, waits_for(definition, message.type), message)
 
-    Idempotent by (source, id): a duplicate changes nothing.
+
+def waits_for(definition: SagaDefinition, event: str) -> list[Wait]:
+    """The waits of a definition for a type of event."""
+    return [wait for wait in definition.waits.values() if wait.event == event]
+
+
+def offer(saga: Saga, waits: list[Wait], message: InboxMessage) -> bool:
+    """Give an event to a locked saga, and write down what became of it. Idempotent. The caller saves the saga.
+
+    Args:
+        saga: locked.
+        waits: its waits for an event of this type, at least one.
+        message: with its `delivery`, the id of the one to this saga, if there is one.
 
     Returns:
-        The saga that is to be looked at now, or None.
-
-    Raises:
-        InvalidEnvelope: a field is missing, its version is unknown, or it is too large.
+        Whether it was applied.
     """
-    check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES)
-    with transaction.atomic():
-        message, is_new = InboxMessage.objects.get_or_create(
-            source=envelope["source"],
-            event_id=envelope["id"],
-            defaults={"type": envelope["type"], "key": envelope["key"], "envelope": envelope},
-        )
-        if not is_new:
-            return None
-        for candidate in Saga.objects.filter(business_key=message.key).order_by("created_at"):
-            saga = lock_saga(candidate.id)
-            if _offer(saga, message):
-                saga.save()
-                return saga
-    return None
-
-
-def ignore_parked(saga: Saga, definition: SagaDefinition) -> None:
-    """Say of the events parked for a saga that ends now that nobody will wait for them any more."""
-    events = {wait.event for wait in definition.waits.values()}
-    if events:
-        parked = InboxMessage.objects.filter(key=saga.business_key, type__in=events, state="parked")
-        parked.update(state="ignored", saga_id=saga.id, reason="the saga ended without waiting for it")
-        resolve_incidents(
-            saga, kind="event_set_aside", by="engine", resolution="The saga ended without waiting for it."
-        )
-
-
-def _offer(saga: Saga, message: InboxMessage) -> bool:
-    """Give an event to a locked saga. True when it was applied."""
-    try:
-        definition = registry.find(saga.definition, saga.version)
-    except UnknownDefinition:
-        # It stays parked, and the saga is looked at: code that knows it applies the event, also to a wait long open.
-        Saga.objects.filter(id=saga.id, ended_at=None, paused=False).update(wake_at=Now())
-        return False
-    waits = [wait for wait in definition.waits.values() if wait.event == message.type]
-    if not waits:
-        return False
-    if SagaState(saga.state) in TERMINAL or SagaState(saga.state) not in FORWARD_STATES:
+    if SagaState(saga.state) not in FORWARD_STATES:
         return _ignore(saga, message, f"the saga was already {saga.state}")
+    rows = {
+        row.name: row
+        for row in SagaStep.objects.filter(
+            saga=saga, name__in=[wait.name for wait in waits], direction=Direction.FORWARD.value
+        )
+    }
+    misfit: tuple[str, ValidationError] | None = None
     for wait in waits:
-        row = SagaStep.objects.filter(saga=saga, name=wait.name, state=StepState.WAITING.value).first()
-        if row is not None and _apply(saga, row, wait, message):
+        row = rows.get(wait.name)
+        if row is None or row.state != StepState.WAITING.value:
+            continue
+        error = what_does_not_fit(wait, message.envelope)
+        if error is None:
+            _apply(saga, row, wait, message)
             return True
-    if message.state == "ignored":
-        return False  # its data does not fit, and that stays the reason
-    opened = SagaStep.objects.filter(saga=saga, name__in=[wait.name for wait in waits]).count()
-    return opened == len(waits) and _ignore(saga, message, "every wait for it had already ended")
+        misfit = misfit or (wait.name, error)
+    if misfit is not None:
+        keep_misfit(saga, message, *misfit)
+    elif len(rows) == len(waits):
+        return _ignore(saga, message, "every wait for it had already ended")
+    elif not message.parked:
+        deliver(saga, message, state="parked")
+    return False
 
 
-def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage) -> bool:
+def ignore_undelivered(saga: Saga) -> None:
+    """Say of what came for a locked saga that ends now, and was never applied, that it came in vain."""
+    InboxDelivery.objects.filter(saga=saga, state__in=["parked", "due"]).update(
+        state="ignored", due_at=None, reason=ENDED_WITHOUT
+    )
+    resolve_incidents(
+        saga,
+        kind=("event_set_aside", "event_misfit"),
+        by="engine",
+        resolution="The saga ended without waiting for it.",
+    )
+
+
+def deliver(
+    saga: Saga,
+    message: InboxMessage,
+    *,
+    state: str,
+    wait: str = "",
+    reason: str = "",
+    due_at: object = None,
+    applied_at: object = None,
+) -> None:
+    """Write down what became of an event at a locked saga. One statement, and one more if no saga had had it before."""
+    facts = {
+        "state": state,
+        "wait": wait,
+        "reason": reason[:200],
+        "due_at": due_at,
+        "applied_at": applied_at,
+    }
+    known = getattr(message, "delivery", None)
+    if known is not None:
+        InboxDelivery.objects.filter(id=known).update(**facts)
+    else:
+        InboxDelivery.objects.create(saga=saga, message=message, **facts)
+    if message.parked:
+        message.parked = False
+        message.save(update_fields=["parked"])
+
+
+def _undelivered(saga: Saga, events: set[str]) -> list[InboxMessage]:
+    """What has come for a locked saga and is not applied, and what no saga has had, the first first. No query for no events."""
+    if not events:
+        return []
+    return list(
+        InboxMessage.objects.filter(key=saga.business_key, type__in=events)
+        .alias(own=FilteredRelation("deliveries", condition=Q(deliveries__saga=saga)))
+        .annotate(delivery=F("own__id"))
+        .filter(Q(parked=True) | Q(own__state__in=["parked", "due"]))
+        # Two sagas that start late must not both have what was parked.
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("received_at")
+    )
+
+
+def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage) -> None:
     data = message.envelope.get("data") or {}
-    try:
-        result = wait.gives.model_validate(data).model_dump(mode="json") if wait.gives is not None else data
-    except ValidationError as error:
-        return _ignore(saga, message, f"its data does not fit: {error.errors()[0]['msg']}")
+    result = wait.gives.model_validate(data).model_dump(mode="json") if wait.gives is not None else data
     if saga.state == SagaState.WAITING.value:
         move(saga, SagaState.RUNNING, "event_applied", step=wait.name, event=message.event_id)
     else:
@@ -145,16 +160,12 @@ def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage) -> bool
     row.ended_at, row.done_seq, row.due_at, row.unsure = Now(), saga.last_seq, None, False
     row.save()
     resolve_incidents(saga, step=wait.name, by="engine", resolution="The event has come.")
-    message.state, message.saga_id, message.applied_at = "applied", saga.id, Now()
-    message.save()
+    deliver(saga, message, state="applied", wait=wait.name, applied_at=Now())
     saga.wake_at = Now()
-    return True
 
 
 def _ignore(saga: Saga, message: InboxMessage, reason: str) -> bool:
     """Keep and show an event that is not applied. Returns False: nothing was applied."""
-    message.state, message.saga_id, message.reason = "ignored", saga.id, reason[:200]
-    message.save()
+    deliver(saga, message, state="ignored", reason=reason)
     note(saga, "event_ignored", event=message.event_id, type=message.type, reason=reason)
-    saga.save(update_fields=["last_seq"])
     return False

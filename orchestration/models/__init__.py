@@ -2,14 +2,16 @@
 
 from orchestration.models.dead_letter import DeadLetter
 from orchestration.models.history import SagaEvent
+from orchestration.models.inbox import InboxDelivery, InboxMessage
 from orchestration.models.incidents import Incident
-from orchestration.models.messages import InboxMessage, OutboxMessage
+from orchestration.models.outbox import OutboxMessage
 from orchestration.models.probe import QueueProbe
 from orchestration.models.saga import Saga
 from orchestration.models.step import SagaStep
 
 __all__ = [
     "DeadLetter",
+    "InboxDelivery",
     "InboxMessage",
     "Incident",
     "OutboxMessage",

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+from orchestration.conf import engine_settings
 from orchestration.database import connection
 from orchestration.retention.registry import Batch, Round, prunes
 
 _SENT = """
-SELECT id, created_at < %(before)s AND sent_at < %(before)s AND (kind = 'dispatch' OR received_at < %(before)s),
+SELECT id, created_at < %(before)s AND sent_at < %(before)s
+           AND (kind = 'dispatch' OR received_at < %(before)s OR (queue <> '' AND queue <> ALL(%(subscribers)s::text[]))),
        created_at < %(before)s
   FROM orchestration_outboxmessage WHERE id > %(after)s ORDER BY id LIMIT %(most)s
 """
@@ -20,7 +22,7 @@ SELECT id, created_at < %(before)s AND sent_at < %(before)s AND (kind = 'dispatc
 
 _PARKED = """
 SELECT m.id FROM orchestration_inboxmessage m
- WHERE m.state = 'parked' AND m.received_at < %(before)s AND m.id > %(after)s
+ WHERE m.parked AND m.received_at < %(before)s AND m.id > %(after)s
    AND NOT EXISTS (SELECT FROM orchestration_saga s WHERE s.business_key = m.key AND s.ended_at IS NULL)
  ORDER BY m.id LIMIT %(most)s
 """
@@ -28,10 +30,18 @@ SELECT m.id FROM orchestration_inboxmessage m
 
 @prunes("outbox", usual="7d", what="messages that were sent, and of events those that have arrived")
 def take_sent(asked: Round) -> Batch:
-    """One batch of the outbox. What is unsent, or has no receipt, stays however old it is."""
+    """One batch of the outbox. What is unsent, or has no receipt from a queue that still gets copies, stays however old it is."""
     statement = _SENT if asked.dry_run else _SENT + "FOR UPDATE SKIP LOCKED"
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"before": asked.before, "after": asked.after or 0, "most": asked.most})
+        cursor.execute(
+            statement,
+            {
+                "before": asked.before,
+                "after": asked.after or 0,
+                "most": asked.most,
+                "subscribers": list(engine_settings().SUBSCRIBERS),
+            },
+        )
         found = cursor.fetchall()
         going = [number for number, may_go, _ in found if may_go]
         if going and not asked.dry_run:

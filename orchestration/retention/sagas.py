@@ -75,7 +75,10 @@ _ALL_OF_THEM = {
     "history": "orchestration_sagaevent WHERE saga_id = ANY(%(ids)s::uuid[])",
     "steps": "orchestration_sagastep WHERE saga_id = ANY(%(ids)s::uuid[])",
     "incidents": "orchestration_incident WHERE saga_id = ANY(%(ids)s::uuid[])",
-    "events applied or ignored": "orchestration_inboxmessage WHERE key = ANY(%(keys)s) AND saga_id = ANY(%(ids)s::uuid[])",
+    "deliveries of events": "orchestration_inboxdelivery WHERE saga_id = ANY(%(ids)s::uuid[])",
+    # One that another saga has had stays until that one goes.
+    "events": """orchestration_inboxmessage AS m WHERE key = ANY(%(keys)s) AND NOT parked AND NOT EXISTS (
+        SELECT FROM orchestration_inboxdelivery d WHERE d.message_id = m.id AND d.saga_id <> ALL(%(ids)s::uuid[]))""",
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from orchestration.clock import with_zone
 from orchestration.conf import engine_settings
+from orchestration.core import registry
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
 from orchestration.core.references import Message
@@ -16,9 +18,12 @@ from orchestration.crash_points import reach
 from orchestration.database import connection, transaction
 from orchestration.engine import outbox
 from orchestration.engine.beginning import begin
+from orchestration.engine.misfits import named, what_does_not_fit
 from orchestration.engine.reading import database_now
-from orchestration.errors import BusinessKeyTaken, InputRefused, OutboxOutsideTransaction
+from orchestration.errors import BusinessKeyTaken, InputRefused, InvalidEnvelope, OutboxOutsideTransaction
 from orchestration.models import Saga
+
+logger = logging.getLogger(__name__)
 
 
 def start_saga(
@@ -108,7 +113,8 @@ def publish_event(
 
     Raises:
         OutboxOutsideTransaction: no transaction is open.
-        InvalidEnvelope: a text is empty or too long, or the data is no JSON object of that size.
+        InvalidEnvelope: a text is empty or too long, the data is no JSON object of that size, or it fits none of the waits for this
+            type that this process knows.
     """
     identity = event_id or str(uuid4())
     envelope = {
@@ -123,8 +129,20 @@ def publish_event(
     }
     # With room for what the broker's message has around it: what we publish must never be set aside as too large.
     check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES - 4096)
-    outbox.put("event", payload=envelope)
+    _check_awaited(type, envelope)
+    for queue in ("", *engine_settings().SUBSCRIBERS):
+        outbox.put("event", payload=envelope, queue=queue)
     return identity
+
+
+def _check_awaited(event: str, envelope: dict[str, Any]) -> None:
+    """Refuse data that no wait could take, where its author still sees it; say so if nobody ever waits for such an event."""
+    waits = registry.waits_for(event)
+    misfits = [misfit for wait in waits if (misfit := what_does_not_fit(wait, envelope)) is not None]
+    if misfits and len(misfits) == len(waits):
+        raise InvalidEnvelope(f"the data of {event} fits no saga that waits for it: {named(misfits[0])}")
+    if not waits and not engine_settings().SUBSCRIBERS and registry.everything():
+        logger.warning("event %s is published, and no saga that is known here waits for its type", event)
 
 
 def _stored(input: Message) -> dict[str, Any]:

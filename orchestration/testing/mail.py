@@ -71,9 +71,18 @@ class SettleMail:
 
 @dataclass(frozen=True)
 class EventMail:
-    """An event for every subscriber."""
+    """An event for our own inbox."""
 
     envelope: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CopyMail:
+    """The copy of an event for a subscriber."""
+
+    queue: str
+    envelope: dict[str, Any]
+    receipt: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ class ProbeMail:
     asked_at: str
 
 
-Mail = StepMail | Knock | SettleMail | EventMail | ProbeMail
+Mail = StepMail | Knock | SettleMail | EventMail | CopyMail | ProbeMail
 
 
 def identity(mail: Mail) -> tuple[Any, ...]:
@@ -98,5 +107,7 @@ def identity(mail: Mail) -> tuple[Any, ...]:
             return ("settle", address.saga_id, step)
         case EventMail(envelope):
             return ("event", envelope["source"], envelope["id"])
+        case CopyMail(queue, envelope, _):
+            return ("copy", queue, envelope["source"], envelope["id"])
         case ProbeMail(queue, _):
             return ("probe", queue)

@@ -15,16 +15,18 @@ from orchestration.crash_points import reach
 from orchestration.engine.advance import advance
 from orchestration.engine.attempts import Verdict
 from orchestration.engine.claims import StepMessage
+from orchestration.engine.copies import acknowledge
+from orchestration.engine.inbox import receive_event
 from orchestration.engine.participants import participant_for
 from orchestration.engine.perform import perform
 from orchestration.engine.probes import answer
 from orchestration.engine.seals import unsealed
 from orchestration.engine.settle import settle
 from orchestration.engine.transport import Address
-from orchestration.engine.waits import receive_event
 from orchestration.errors import StepError
 from orchestration.testing.mail import (
     Chord,
+    CopyMail,
     EventMail,
     Habits,
     Knock,
@@ -64,6 +66,10 @@ class HandTransport:
     def send_event(self, envelope: dict[str, Any]) -> None:
         """Send an event."""
         self._put(EventMail(envelope))
+
+    def send_copy(self, queue: str, envelope: dict[str, Any], receipt: dict[str, Any]) -> None:
+        """Send a subscriber its copy."""
+        self._put(CopyMail(queue, envelope, receipt))
 
     def send_probe(self, queue: str, asked_at: str) -> None:
         """Send a probe."""
@@ -118,9 +124,12 @@ class HandTransport:
                 self._put(Knock(address.saga_id))
             case EventMail(envelope):
                 reach("K19")
-                saga = receive_event(unsealed(envelope))
-                if saga is not None:
-                    advance(saga.id)
+                for saga in receive_event(unsealed(envelope)):
+                    advance(saga)
+            case CopyMail(_, _, receipt):
+                acknowledge(
+                    receipt["message"], receipt["queue"], receipt["seal"]
+                )  # subscribers always succeed
             case ProbeMail(queue, asked_at):
                 answer(queue, asked_at)
 

@@ -30,7 +30,7 @@ class Bought(Message):
 
 write_down = local("far.write_down", takes=Errand)
 strike_out = local("far.strike_out", takes=Errand)
-buy = external("far.buy", takes=Errand, gives=Bought, timeout=2 * HELD_AT_MOST)
+buy = external("far.buy", takes=Errand, gives=Bought, timeout=1.5 * HELD_AT_MOST)
 give_back = external("far.give_back", takes=Bought)
 tell = local("far.tell", takes=Errand)
 

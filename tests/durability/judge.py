@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 
 from django.db import connection
 
-from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaEvent
+from orchestration.models import InboxDelivery, InboxMessage, Incident, OutboxMessage, Saga, SagaEvent
 from orchestration.verification import run_invariants
 from tests.durability.deliveries import Violation
 from tests.durability.provider import Effect
@@ -74,8 +74,10 @@ def in_the_end(world: World) -> None:
         found.append(f"lost: no saga for {', '.join(lost)}, whose start was acknowledged")
     if unsent := OutboxMessage.objects.filter(sent_at=None).count():
         found.append(f"{unsent} outbox messages were never sent")
-    for event in InboxMessage.objects.filter(state="parked", key__in=keys, type="model.restocked"):
-        found.append(f"event {event.event_id} is still parked although its saga has ended")
+    for left in InboxDelivery.objects.filter(state__in=["parked", "due"]).select_related("message"):
+        found.append(f"event {left.message.event_id} is still {left.state} although its saga has ended")
+    if InboxMessage.objects.filter(parked=True, key__in=keys, type="model.restocked").exists():
+        found.append("an event is still parked that its saga should have had")
     arrived = set(InboxMessage.objects.values_list("event_id", flat=True))
     found += [
         f"event {event} arrived, and its publisher never committed" for event in arrived - world.published

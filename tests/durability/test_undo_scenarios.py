@@ -11,7 +11,7 @@ import pytest
 
 from orchestration import saga
 from orchestration.core import registry
-from orchestration.models import InboxMessage, SagaStep
+from orchestration.models import InboxDelivery, SagaStep
 from orchestration.services import settle_step, skip_step
 from orchestration.testing import SagaRun
 from tests.durability import chain
@@ -120,7 +120,7 @@ def test_13_the_undo_sees_the_errors_code_message_and_step() -> None:
 def test_14_an_event_that_comes_after_the_cancel_is_kept_shown_and_not_applied() -> None:
     run = start(waiting).until_rest().cancel()
     run.send("chain.go").until(lambda each: each.state == "cancelled")
-    kept = InboxMessage.objects.get(key=run.saga.business_key)
+    kept = InboxDelivery.objects.get(saga_id=run.id)
     assert kept.state == "ignored"
     assert kept.reason
     assert (effects(), effects("undo")) == ("ab", "ba")

@@ -7,14 +7,22 @@ from typing import Any
 
 from django.db.models import F
 
-from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaEvent, SagaStep
+from orchestration.models import (
+    InboxDelivery,
+    InboxMessage,
+    Incident,
+    OutboxMessage,
+    Saga,
+    SagaEvent,
+    SagaStep,
+)
 from orchestration.retention.ages import Age, read_age
 from orchestration.retention.registry import kinds
 from orchestration.retention.run import Pruned, prune
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip
 
-MODELS = (Saga, SagaStep, SagaEvent, Incident, InboxMessage, OutboxMessage)
+MODELS = (Saga, SagaStep, SagaEvent, Incident, InboxMessage, InboxDelivery, OutboxMessage)
 
 
 def completed(**options: Any) -> SagaRun:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.errors import TransitionRefused
-from orchestration.models import InboxMessage, SagaEvent
+from orchestration.models import InboxDelivery, InboxMessage, SagaEvent
 from tests.orchestration.paranoid import EVERY, start_by
 from tests.orchestration.sample import Seat, TripInput, effects, provider, trip
 from tests.orchestration.worker_run import WorkerRun, running_worker
@@ -145,7 +145,7 @@ def test_a_wait_whose_deadline_passes_gives_up_and_the_event_comes_too_late(run:
     saga = run(trip, FULL).until_rest()
     saga.skip(2 * 86400 + 1).until(lambda each: each.state == "compensated")
     saga.send("sample.seat_free", {"seat": "9C"})
-    saga.until(lambda each: InboxMessage.objects.filter(key=each.saga.business_key, state="ignored").exists())
+    saga.until(lambda each: InboxDelivery.objects.filter(saga_id=each.id, state="ignored").exists())
     assert saga.state == "compensated"
     assert "sample.confirm" not in saga.done
 

@@ -15,9 +15,9 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
+from orchestration.engine.inbox import receive_event
 from orchestration.engine.sweep import sweep
-from orchestration.engine.waits import receive_event
-from orchestration.models import InboxMessage, Saga
+from orchestration.models import InboxDelivery, InboxMessage, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import effects
 from tests.orchestration.verdict import EVENT, Parcel, verdict
@@ -52,9 +52,9 @@ def test_of_contradicting_events_at_once_one_decides_and_the_other_is_kept_with_
         key = run.saga.business_key
         _at_once(*[partial(receive_event, _news(key, outcome)) for outcome in BOTH * 3])
         assert run.until_rest().state == "completed"
-        kept = InboxMessage.objects.filter(key=key)
+        kept = InboxDelivery.objects.filter(saga_id=run.id)
         assert Counter(kept.values_list("state", flat=True)) == {"applied": 1, "ignored": 5}
-        assert effects(run.id) == [kept.get(state="applied").source]
+        assert effects(run.id) == [kept.get(state="applied").message.source]
         assert run.saga.history.filter(kind="event_applied").count() == 1
         assert run.saga.history.filter(kind="event_ignored").count() == 5
         assert set(kept.filter(state="ignored").values_list("reason", flat=True)) == {
@@ -70,8 +70,8 @@ def test_of_contradicting_events_that_came_early_the_first_decides(first: str) -
         run.send(EVENT, {"outcome": outcome})
     run.until(lambda each: InboxMessage.objects.filter(key=each.saga.business_key).count() == 2).until_rest()
     assert (run.state, effects(run.id)) == ("completed", [first])
-    states = InboxMessage.objects.filter(key=run.saga.business_key).order_by("received_at")
-    assert list(states.values_list("state", "envelope__data__outcome")) == [
+    states = InboxDelivery.objects.filter(saga_id=run.id).order_by("message__received_at")
+    assert list(states.values_list("state", "message__envelope__data__outcome")) == [
         ("applied", first),
         ("ignored", second),
     ]
@@ -87,7 +87,7 @@ def test_contradicting_news_after_the_decision_change_nothing() -> None:
     assert effects(run.id) == ["delivered"]
     after = Saga.objects.values().get(id=run.id)
     assert {**after, "last_seq": 0} == {**before, "last_seq": 0}
-    assert InboxMessage.objects.get(source="test", state="ignored").reason == "the saga was already completed"
+    assert InboxDelivery.objects.get(state="ignored").reason == "the saga was already completed"
 
 
 def test_an_event_for_nobody_is_kept_until_somebody_waits_for_it() -> None:
@@ -96,7 +96,8 @@ def test_an_event_for_nobody_is_kept_until_somebody_waits_for_it() -> None:
     receive_event(_news(key, "lost"))
     InboxMessage.objects.update(received_at=F("received_at") - timedelta(days=365))
     sweep()
-    assert InboxMessage.objects.get(key=key).state == "parked"
+    assert InboxMessage.objects.get(key=key).parked
     run = SagaRun(verdict, Parcel(number="P-1"), business_key=key).until_rest()
     assert (run.state, effects(run.id)) == ("completed", ["lost"])
-    assert InboxMessage.objects.get(key=key).state == "applied"
+    assert InboxDelivery.objects.get(message__key=key).state == "applied"
+    assert not InboxMessage.objects.get(key=key).parked

@@ -21,7 +21,7 @@ from orchestration.errors import (
     SendFailed,
     TransitionRefused,
 )
-from orchestration.models import InboxMessage, OutboxMessage, Saga, SagaEvent, SagaStep
+from orchestration.models import InboxDelivery, OutboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.services import publish_event, start_saga
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
@@ -115,7 +115,7 @@ def test_a_pivot_given_up_that_did_not_act_is_settled_and_everything_undone() ->
 
 def test_an_event_parked_for_a_saga_that_ends_without_it_is_ignored_with_the_reason() -> None:
     run = SagaRun(trip, INPUT).send("sample.seat_free", {"seat": "1A"}).until_rest()
-    kept = InboxMessage.objects.get(key=run.saga.business_key)
+    kept = InboxDelivery.objects.get(saga_id=run.id)
     assert (run.state, kept.state, kept.reason) == (
         "completed",
         "ignored",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga
+from orchestration.models import InboxDelivery, InboxMessage, Incident, OutboxMessage, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.breaking import (
     add_entry,
@@ -184,7 +185,7 @@ def test_an_undo_that_began_twice_is_named(compensated: SagaRun) -> None:
 
 
 def test_an_event_applied_twice_is_named(waiting: SagaRun) -> None:
-    name = "an event is applied at most once, to one saga"
+    name = "an event is applied at most once to each saga"
     waiting.send("sample.seat_free", {"seat": "1A"}, event_id="event-1")
     waiting.until(lambda run: run.state == "completed")
     assert violations(name) == []
@@ -194,24 +195,37 @@ def test_an_event_applied_twice_is_named(waiting: SagaRun) -> None:
     ]
 
 
-def test_a_parked_event_that_a_saga_waits_for_is_named(waiting: SagaRun) -> None:
-    key, long_ago = waiting.saga.business_key, timezone.now() - HOUR
-    InboxMessage.objects.create(
-        source="test", event_id="event-1", type="sample.seat_free", key=key, envelope={}, received_at=long_ago
+def _came(run: SagaRun, **facts: Any) -> InboxMessage:
+    return InboxMessage.objects.create(
+        source="test",
+        event_id="event-1",
+        type="sample.seat_free",
+        key=run.saga.business_key,
+        envelope={},
+        received_at=timezone.now() - HOUR,
+        **facts,
     )
+
+
+@pytest.mark.parametrize("parked", [True, False], ids=["no saga has had it", "its delivery is parked"])
+def test_a_parked_event_that_a_saga_waits_for_is_named(waiting: SagaRun, parked: bool) -> None:
+    message = _came(waiting, parked=parked)
+    if not parked:
+        InboxDelivery.objects.create(message=message, saga=waiting.saga, state="parked")
     assert violations("no event is in limbo") == []
-    change_step(waiting, "sample.seat_free", started_at=long_ago)
+    change_step(waiting, "sample.seat_free", started_at=timezone.now() - HOUR)
     assert violations("no event is in limbo") == [
         "sample.trip T-waiting: waits for sample.seat_free, and event event-1 is parked"
     ]
 
 
-def test_an_event_ignored_without_a_reason_is_named(db: None) -> None:
-    InboxMessage.objects.create(
-        source="test", event_id="event-1", type="sample.seat_free", key="k", envelope={}, state="ignored"
+def test_an_event_that_an_ended_saga_still_has_before_it_is_named(waiting: SagaRun) -> None:
+    waiting.cancel().until_rest()
+    InboxDelivery.objects.create(
+        message=_came(waiting), saga=waiting.saga, state="due", due_at=timezone.now()
     )
     assert violations("no event is in limbo") == [
-        "event sample.seat_free event-1 from test is ignored without saying where or why"
+        "sample.trip T-waiting: has ended, and event sample.seat_free event-1 is due"
     ]
 
 

@@ -21,13 +21,14 @@ from orchestration.core.envelope import dataschema_of
 from orchestration.engine.claims import Claim, renew_lease
 from orchestration.engine.dead_letters import letter_of, set_aside
 from orchestration.engine.drain import drain
+from orchestration.engine.inbox import receive_event
 from orchestration.engine.locks import lock_saga
+from orchestration.engine.misfits import wake_for_deliveries
 from orchestration.engine.probes import answer
 from orchestration.engine.reading import newest_rows
 from orchestration.engine.receipts import put_back_lost_events
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
-from orchestration.engine.waits import receive_event
 from orchestration.lookup import saga_called
 from orchestration.models import DeadLetter, InboxMessage, Incident, Saga, SagaEvent
 from orchestration.services import find_saga
@@ -173,7 +174,7 @@ PAGES = {
     "orchestration/outboxmessage/": 4,
     "orchestration/outboxmessage/?sent_at__isempty=1": 4,
     "orchestration/inboxmessage/": 4,
-    "orchestration/inboxmessage/?state__exact=parked": 4,
+    "orchestration/inboxmessage/?became=parked": 4,
     "orchestration/deadletter/": 6,
 }
 
@@ -259,7 +260,10 @@ SERVES: dict[str, Callable[[], object]] = {
     "outbox_unreceived": put_back_lost_events,
     "orchestration_inboxmessage_pkey": _admin("inboxmessage/"),
     "inbox_each_event_once": _an_event_for_it,
-    "inbox_parked": lambda: compensated(),
+    "inbox_parked": lambda: pruned(parked="729d", dry_run=True),
+    "inbox_each_saga_once": lambda: compensated(),
+    "delivery_open": wake_for_deliveries,
+    "orchestration_inboxdelivery_message_id_13914bc6": _admin("inboxmessage/"),
     "inbox_key": lambda: list(InboxMessage.objects.filter(key=_first_waiting().business_key)),
     "orchestration_incident_pkey": _admin("incident/"),
     "incident_open_once": lambda: list(Incident.objects.filter(resolved_at=None).order_by()),
@@ -268,7 +272,11 @@ SERVES: dict[str, Callable[[], object]] = {
     "dead_letter_newest": lambda: list(DeadLetter.objects.order_by("-last_at")[:50]),
     "orchestration_queueprobe_pkey": lambda: answer("sample", "2026-01-01T00:00:00+00:00"),
 }
-SERVE_NO_QUERY = {"orchestration_sagaevent_pkey", "orchestration_deadletter_pkey"}
+SERVE_NO_QUERY = {
+    "orchestration_sagaevent_pkey",
+    "orchestration_deadletter_pkey",
+    "orchestration_inboxdelivery_pkey",
+}
 """Django wants a key of one column; nothing asks by these."""
 SMALL = ("incident", "dead_letter", "queueprobe", "history_rescues")
 

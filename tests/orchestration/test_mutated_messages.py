@@ -16,7 +16,7 @@ from orchestration.consumer import CarefulConsumer
 from orchestration.core.envelope import check_envelope
 from orchestration.engine.seals import sealed, unsealed
 from orchestration.errors import InvalidEnvelope
-from orchestration.models import InboxMessage, Saga, SagaEvent, SagaStep
+from orchestration.models import InboxDelivery, InboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration.mutants import WireMessage, mutants
 from tests.orchestration.sample import TripInput, trip
@@ -98,18 +98,18 @@ def test_of_ten_thousand_damaged_messages_none_raises_and_none_moves_a_saga(
             break
 
     assert _rows() == before
-    assert set(SagaEvent.objects.exclude(id__in=told).values_list("kind", flat=True)) == {"event_ignored"}
-    assert not InboxMessage.objects.filter(state="applied").exists()
+    assert set(SagaEvent.objects.exclude(id__in=told).values_list("kind", flat=True)) == {"event_misfit"}
+    assert not InboxDelivery.objects.filter(state="applied").exists()
     # It looked at something: every reason was met, and many came as far as the inbox.
     assert set(aside) == {"malformed", "undecodable", "too_large", "bad_event", "unknown_task"}
     assert min(aside.values()) > 20
-    misfits = InboxMessage.objects.filter(state="ignored")
-    assert all(message.reason.startswith("its data does not fit") for message in misfits)
+    misfits = InboxDelivery.objects.filter(state="due")
+    assert all(delivery.reason.startswith("its data does not fit") for delivery in misfits)
     assert SagaEvent.objects.exclude(id__in=told).count() == misfits.count() > 20
     assert InboxMessage.objects.count() > 50
 
     take(WireMessage(json.dumps([[], {"envelope": sealed(good)}, {}]).encode(), {"task": TASK}))
-    assert InboxMessage.objects.filter(state="applied").count() == 1
+    assert InboxDelivery.objects.filter(state="applied").count() == 1
 
 
 def test_a_message_for_the_engine_that_keeps_coming_back_is_set_aside(

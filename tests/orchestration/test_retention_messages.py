@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
 
-from orchestration.engine.waits import receive_event
+from orchestration.engine.inbox import receive_event
 from orchestration.models import DeadLetter, InboxMessage, OutboxMessage, QueueProbe, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.retained import aged, compensated, completed, pruned
@@ -58,15 +58,14 @@ def test_the_outbox_is_read_to_where_it_is_young_and_no_further() -> None:
     assert OutboxMessage.objects.count() == 43
 
 
-def _parked(key: str, *, state: str = "parked", old: bool = True) -> InboxMessage:
+def _event(key: str, *, parked: bool = True, old: bool = True) -> InboxMessage:
     return InboxMessage.objects.create(
         source="test",
-        event_id=f"{key}/{state}/{old}",
+        event_id=f"{key}/{parked}/{old}",
         type="sample.seat_free",
         key=key,
         envelope={},
-        state=state,
-        reason="" if state == "parked" else "too late",
+        parked=parked,
         received_at=LONG_AGO if old else JUST_NOW,
     )
 
@@ -74,11 +73,11 @@ def _parked(key: str, *, state: str = "parked", old: bool = True) -> InboxMessag
 def test_a_parked_event_goes_when_it_is_old_and_no_open_saga_may_come_to_wait_for_it() -> None:
     ended, waiting = compensated(), SagaRun(trip, TripInput(name="Ada", full=True)).until_rest()
     InboxMessage.objects.all().delete()
-    gone = [_parked("nobody"), _parked(ended.saga.business_key)]
+    gone = [_event("nobody"), _event(ended.saga.business_key)]
     kept = [
-        _parked(waiting.saga.business_key),
-        _parked("nobody", old=False),
-        _parked("nobody", state="ignored"),
+        _event(waiting.saga.business_key),
+        _event("nobody", old=False),
+        _event("nobody", parked=False),
     ]
     done = pruned(parked="30d", batch=1)
     assert done.removed["events parked"] == len(gone)
@@ -131,5 +130,5 @@ def test_an_event_told_again_after_its_saga_is_gone_changes_nothing() -> None:
     told = InboxMessage.objects.get(key=key).envelope
     pruned(completed="30d")
     assert not InboxMessage.objects.exists()
-    assert receive_event(told) is None
-    assert (InboxMessage.objects.get().state, Saga.objects.count()) == ("parked", 0)
+    assert receive_event(told) == []
+    assert (InboxMessage.objects.get().parked, Saga.objects.count()) == (True, 0)

@@ -28,7 +28,22 @@ verdict = saga(
     flow=wait_for(EVENT, gives=Report, within=days(3), otherwise=escalate) | step(act, pivot=True),
 )
 
+log_it = local("verdict.log_it", takes=Report)
+
+# Another saga of the same business key, which waits for the same news.
+ledger = saga(
+    "verdict.ledger",
+    version=1,
+    input=Parcel,
+    flow=wait_for(EVENT, gives=Report, within=days(3), otherwise=escalate) | step(log_it, pivot=True),
+)
+
 
 @performs(act)
 def do_act(command: Report, context: StepContext) -> None:
     effect(command.outcome, context)
+
+
+@performs(log_it)
+def do_log_it(command: Report, context: StepContext) -> None:
+    effect(f"logged {command.outcome}", context)

@@ -12,7 +12,15 @@ from django.test import override_settings
 from django_celery_results.models import TaskResult
 
 from notifications.models import EmailMessage
-from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaEvent, SagaStep
+from orchestration.models import (
+    InboxDelivery,
+    InboxMessage,
+    Incident,
+    OutboxMessage,
+    Saga,
+    SagaEvent,
+    SagaStep,
+)
 from orders.models import IdempotencyKey, Order, OrderLine, Product
 from payments.models import Payment
 from shipping.models import Reservation, ReservationLine, Shipment, Stock, StockMovement
@@ -27,7 +35,7 @@ PRODUCTS = 300
 
 BIG = (
     Order, OrderLine, Saga, SagaStep, SagaEvent, Payment, Reservation, ReservationLine, Shipment, StockMovement,
-    EmailMessage, TaskResult, InboxMessage, OutboxMessage, IdempotencyKey,
+    EmailMessage, TaskResult, InboxDelivery, InboxMessage, OutboxMessage, IdempotencyKey,
 )  # fmt: skip
 """Tables that grow with the orders."""
 
@@ -114,9 +122,12 @@ def _copy(order: UUID, copies: int) -> None:
         "order_id": new_order, "label_id": "t.label_id || n", "dispatch_event_id": "t.dispatch_event_id || n",
     })  # fmt: skip
     insert(OutboxMessage, of_saga, copies, {"saga_id": new_saga})
-    insert(InboxMessage, of_saga, copies, {
-        "id": _NEW_ID.format("t.id"), "saga_id": new_saga, "event_id": "t.event_id || n", "key": "t.key || n",
+    insert(InboxMessage, f"key = '{order}'", copies, {
+        "id": _NEW_ID.format("t.id"), "event_id": "t.event_id || n", "key": "t.key || n",
     })  # fmt: skip
+    insert(
+        InboxDelivery, of_saga, copies, {"saga_id": new_saga, "message_id": _NEW_ID.format("t.message_id")}
+    )
     execute(
         f"INSERT INTO {table(ReservationLine)} (reservation_id, sku, quantity) SELECT copied.id, line.sku, line.quantity "
         f"FROM {table(Reservation)} t JOIN {table(ReservationLine)} line ON line.reservation_id = t.id "

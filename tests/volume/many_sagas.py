@@ -14,6 +14,7 @@ from django.db.models import F
 
 from orchestration.models import (
     DeadLetter,
+    InboxDelivery,
     InboxMessage,
     Incident,
     OutboxMessage,
@@ -29,7 +30,7 @@ from tests.volume.copying import execute, insert
 
 COPIES = {"completed": 90_000, "compensated": 8_000, "cancelled": 1_500, "failed": 500, "waiting": 10_000}
 SMALL = (DeadLetter, Incident, QueueProbe)
-BIG = (Saga, SagaStep, SagaEvent, OutboxMessage, InboxMessage)
+BIG = (Saga, SagaStep, SagaEvent, OutboxMessage, InboxMessage, InboxDelivery)
 
 _DAYS = 730
 _MOMENT = f"({{now}} - interval '{_DAYS} days' + n * interval '{_DAYS} days' / {{copies}})"
@@ -98,7 +99,18 @@ def _copy(saga: UUID, ending: str, copies: int) -> None:
     insert(SagaStep, of_saga, copies, {"saga_id": new_id, "created_at": moment})
     insert(SagaEvent, of_saga, copies, {"saga_id": new_id, "at": moment})
     insert(OutboxMessage, of_saga, copies, {"saga_id": new_id, "created_at": moment, "sent_at": moment})
-    insert(InboxMessage, of_saga, copies, {
-        "id": _ID.format(moment=moment, salt=f"'{ending}/event'"), "saga_id": new_id, "key": key,
-        "event_id": f"md5('{ending}/event' || n)", "received_at": moment, "applied_at": moment,
+    event_id = _ID.format(moment=moment, salt=f"'{ending}/event'")
+    of_key = f"key = '{Saga.objects.get(id=saga).business_key}'"
+    insert(InboxMessage, of_key, copies, {
+        "id": event_id, "key": key, "event_id": f"md5('{ending}/event' || n)", "received_at": moment,
     })  # fmt: skip
+    insert(
+        InboxDelivery,
+        of_saga,
+        copies,
+        {
+            "saga_id": new_id,
+            "message_id": event_id,
+            "applied_at": "CASE WHEN t.applied_at IS NOT NULL THEN " + moment + " END",
+        },
+    )

@@ -1,4 +1,4 @@
-"""Inbox and outbox: what arrived and what leaves, without what is inside: nobody needs it to see where a message stands."""
+"""The outbox: what leaves, without what is inside: nobody needs it to see where a message stands."""
 
 from __future__ import annotations
 
@@ -10,59 +10,15 @@ from django.contrib.admin import EmptyFieldListFilter
 from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 
-from orchestration.admin.beside import address_of, business_keys
+from orchestration.admin.beside import address_of
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.theme import label
-from orchestration.models import InboxMessage, OutboxMessage, Saga
+from orchestration.models import OutboxMessage, Saga
 from orchestration.printed import command
 
 
-class _MessagePage(FoundByTerm, ReadOnlyPage):
-    @admin.display(description="saga")
-    def shown_saga(self, message: Any) -> str:
-        """The saga it is about, as a link."""
-        saga = Saga.objects.filter(pk=message.saga_id).only("id", "reference", "business_key").first()
-        if saga is None:
-            return "-"
-        called = saga.reference or saga.business_key
-        return format_html('<a class="orchestration-link" href="{}">{}</a>', address_of(saga), called)
-
-
-@admin.register(InboxMessage)
-class InboxMessageAdmin(_MessagePage):
-    """Events that arrived, newest first, and what became of them."""
-
-    instead = "The engine applies each event once. A parked one waits for its saga; nothing needs to be done with it."
-    list_display = ("type", "key", "shown_state", "reason", "source", "received_at", "applied_at")
-    list_filter = ("state",)
-    search_fields = ("key",)  # the search itself is below
-    search_help_text = "Business key, order number or e-mail"
-    ordering = ("-id",)
-    fields: ClassVar[Any] = (
-        ("type", "source"),
-        ("event_id", "shown_saga"),
-        "key",
-        ("shown_state", "reason"),
-        ("received_at", "applied_at"),
-    )
-    readonly_fields = ("shown_saga", "shown_state")
-
-    @label(
-        description="state",
-        ordering="state",
-        colours={"parked": "info", "applied": "success", "ignored": "warning"},
-    )
-    def shown_state(self, message: InboxMessage) -> tuple[str, str]:
-        """What became of it."""
-        return message.state, message.state
-
-    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-        named = Saga.objects.filter(reference__in={term, term.upper()}).values_list("business_key", flat=True)
-        return rows.filter(key__in={term, *named[:50], *business_keys(term)})
-
-
 @admin.register(OutboxMessage)
-class OutboxMessageAdmin(_MessagePage):
+class OutboxMessageAdmin(FoundByTerm, ReadOnlyPage):
     """Messages to the broker, newest first; unsent ones are the sweep's work."""
 
     instead = (
@@ -98,10 +54,20 @@ class OutboxMessageAdmin(_MessagePage):
     )
     readonly_fields = ("id", "shown_saga", "shown_state")
 
+    @admin.display(description="saga")
+    def shown_saga(self, message: Any) -> str:
+        """The saga it is about, as a link."""
+        saga = Saga.objects.filter(pk=message.saga_id).only("id", "reference", "business_key").first()
+        if saga is None:
+            return "-"
+        called = saga.reference or saga.business_key
+        return format_html('<a class="orchestration-link" href="{}">{}</a>', address_of(saga), called)
+
     @admin.display(description="what")
     def told(self, message: OutboxMessage) -> str:
-        """The event's type, or the saga to be dispatched."""
-        return str(message.payload.get("type") or message.saga_id or "-")
+        """The event's type and whose copy it is, or the saga to be dispatched."""
+        told = str(message.payload.get("type") or message.saga_id or "-")
+        return f"{told}, for {message.queue}" if message.queue else told
 
     @label(
         description="state",

@@ -1,0 +1,85 @@
+"""An event whose data do not fit the wait it is for: kept due, with an incident, until its sender or our code is put right."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+from pydantic import ValidationError
+
+from orchestration.conf import engine_settings
+from orchestration.core.nodes import Wait
+from orchestration.database import connection
+from orchestration.engine.history import note
+from orchestration.engine.incidents import open_incident
+from orchestration.models import InboxDelivery, InboxMessage, Saga
+
+KIND = "event_misfit"
+LOOK_AGAIN = timedelta(minutes=1)
+"""How long until it is tried again: other workers may have the code that it fits."""
+
+
+def what_does_not_fit(wait: Wait, envelope: dict[str, Any]) -> ValidationError | None:
+    """Say what of an event's data a wait cannot take, or None."""
+    if wait.gives is None:
+        return None
+    try:
+        wait.gives.model_validate(envelope.get("data") or {})
+    except ValidationError as error:
+        return error
+    return None
+
+
+def named(error: ValidationError) -> str:
+    """Fields and what is wrong with them, and nothing of what they hold."""
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+
+
+def keep_misfit(saga: Saga, message: InboxMessage, wait: str, error: ValidationError) -> None:
+    """Keep an event due at a locked saga, and tell a person, once for each content. The caller saves the saga."""
+    reason = f"its data does not fit: {named(error)}"[:200]
+    known = InboxDelivery.objects.filter(saga=saga, message=message).first()
+    if known is None or (known.wait, known.reason) != (wait, reason):
+        note(saga, KIND, step=wait, event=message.event_id, type=message.type, reason=reason)
+    open_incident(saga, KIND, step=wait, message=f"Event {message.event_id} from {message.source}: {reason}")
+    InboxDelivery.objects.update_or_create(
+        saga=saga,
+        message=message,
+        defaults={"state": "due", "wait": wait, "reason": reason, "due_at": Now() + LOOK_AGAIN},
+    )
+    InboxMessage.objects.filter(id=message.id, parked=True).update(parked=False)
+
+
+_WAKE = """
+WITH due AS (
+    SELECT id, saga_id FROM orchestration_inboxdelivery
+     WHERE state = 'due' AND (due_at <= statement_timestamp()
+            OR due_at > statement_timestamp() + 2 * %(pause)s * interval '1 second')
+     ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+), put_off AS (
+    UPDATE orchestration_inboxdelivery AS delivery SET due_at = statement_timestamp() + %(pause)s * interval '1 second'
+      FROM due WHERE delivery.id = due.id
+), free AS (
+    SELECT id FROM orchestration_saga
+     WHERE id IN (SELECT saga_id FROM due) AND ended_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE orchestration_saga AS saga SET wake_at = statement_timestamp() FROM free WHERE saga.id = free.id
+"""
+"""What is dated further off than a pause was dated by a clock that was wrong, and is due. Put off as well: a saga that cannot be
+looked at now, whatever the cause, is not asked for each second."""
+
+
+def wake_for_deliveries() -> int:
+    """Have sagas looked at for which an event is due: other code may fit it, or a worker died before it was applied.
+
+    Part of every sweep: one statement, on an index that is empty as a rule. Returns how many sagas were woken.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE, {"most": engine_settings().SWEEP_BATCH, "pause": LOOK_AGAIN.total_seconds()})
+        return int(cursor.rowcount)
+
+
+def look_again() -> int:
+    """Have every event tried again that did not fit: a worker has just begun, perhaps with other code. One statement."""
+    return InboxDelivery.objects.filter(state="due", due_at__gt=Now()).update(due_at=Now())
