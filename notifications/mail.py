@@ -19,6 +19,7 @@ from notifications.backends import DOMAIN, EmlFileBackend
 from notifications.models import EmailMessage, EmailState, Kind
 from notifications.rendering import Words
 from orchestration import OutcomeUnknown, StepRetryable
+from orchestration.sentences import sentence
 
 
 class CannotBeMailed(Exception):
@@ -63,7 +64,7 @@ def send_email(message: EmailMessage) -> None:
     if message.state == EmailState.UNMAILABLE:
         raise CannotBeMailed(message.problem)
     if why_not := why_not_mailable(message.to):
-        raise CannotBeMailed(f"The address {why_not}.")
+        raise CannotBeMailed(sentence(f"The address {why_not}"))
     letter = mail.EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,

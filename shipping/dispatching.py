@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from orchestration.sentences import explained, sentence
 from orchestration.services import close_contradictions, publish_event, report_contradiction
 from shipping.contracts import DISPATCHED, DispatchedEvent
 from shipping.locks import lock_shipment
@@ -49,7 +50,9 @@ def record_dispatch(*, event_id: str, label_id: str, order_id: UUID, at: datetim
 def report_odd_news(order_id: UUID, why: str) -> None:
     """Open an incident for news that was signed and cannot be true. Opens a transaction; idempotent by order."""
     report_contradiction(
-        key=str(order_id), event=DISPATCHED, message=f"News of the parcel was refused: {why}."
+        key=str(order_id),
+        event=DISPATCHED,
+        message=sentence(explained("News of the parcel was refused", why)),
     )
 
 

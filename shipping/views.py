@@ -31,6 +31,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from orchestration.crash_points import reach
 from orchestration.database_errors import is_unavailable
+from orchestration.sentences import explained, sentence
 from shipping import conf
 from shipping.dispatching import Outcome, record_dispatch, report_odd_news
 from shipping.models import Reservation
@@ -130,7 +131,7 @@ def _refused(values: dict[str, Any], why: str) -> HttpResponse:
     """Answer 400 with the reason, and tell people where the news names an order of ours."""
     with suppress(ValueError):
         report_odd_news(UUID(str(values.get("order_id"))), f"{why[0].lower()}{why[1:]}")
-    return _problem(400, f"This is not the news of a dispatch: {why}.")
+    return _problem(400, sentence(explained("This is not the news of a dispatch", why)))
 
 
 def _fields(error: ValidationError) -> str:

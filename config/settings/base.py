@@ -122,6 +122,8 @@ ORDERLY_STOCK_INTAKE = "shipping.stock.take_in"
 # Who tells the shop window how many units are free, and which test cards there are to choose from.
 ORDERLY_STOCK_LEVELS = "shipping.stock.available"
 ORDERLY_TEST_CARDS = "payments.cards.CARDS"
+# What the warehouse, which knows numbers, calls a product.
+ORDERLY_PRODUCT_NAMES = "orders.services.naming.product_names"
 # What the demo corner's buttons do.
 ORDERLY_RESTOCK = "shipping.restocking.restock_products"
 ORDERLY_DEMO_KILL_WORKER = "config.demo.kill_a_worker"

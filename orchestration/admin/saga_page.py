@@ -16,6 +16,7 @@ from orchestration.admin.masking import masked, shown
 from orchestration.admin.read_only import with_code
 from orchestration.history_pages import history_page
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
+from orchestration.sentences import explained
 from orchestration.terminal.timeline import details
 from orchestration.terminal.words import DIRECTION_MARKS, brief, history_words, span
 
@@ -108,8 +109,7 @@ def _step(row: SagaStep, task_result: str) -> StepShown:
     error: dict[str, Any] = dict(row.error or {})
     traceback = str(error.pop("traceback", "") or "")
     if error.get("message"):
-        code = f"{error['code']}: " if error.get("code") else ""
-        outcome = f"{code}{error['message']}"
+        outcome = explained(error.get("code") or "", error["message"])
     else:
         facts = masked(row.result) if row.result else ""
         outcome = f"{row.result_type or ''} {brief(facts) if facts else ''}".strip()

@@ -24,6 +24,7 @@ from orchestration.admin.saga_page import history_of, incidents_of, steps_of
 from orchestration.admin.theme import label
 from orchestration.models import Incident, Saga
 from orchestration.printed import what_fits
+from orchestration.sentences import explained
 from orchestration.standing import left_standing
 from orchestration.terminal.words import span
 
@@ -135,6 +136,7 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
             "age": span(timezone.now() - row.created_at),
             "took": span(row.ended_at - row.created_at) if row.ended_at is not None else "",
             "failure": failure,
+            "failure_told": _told(failure),
             "left_standing": left_standing([row.pk]).get(row.pk, []),
             "failure_data": shown(failure.get("data")),
             "input": shown(row.input),
@@ -144,3 +146,9 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
             "flow": reverse("admin:orchestration_saga_flow", args=[row.pk]) if is_drawn(row) else "",
             "subtitle": row.reference or row.business_key,
         }
+
+
+def _told(failure: dict[str, Any]) -> str:
+    """Kind, code and message of a failure; what is missing is left out."""
+    code = f" ({failure['code']})" if failure.get("code") else ""
+    return explained(f"{failure.get('kind', '')}{code}", failure.get("message", ""))

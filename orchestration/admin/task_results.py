@@ -19,6 +19,7 @@ from orchestration.admin.masking import shown
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.theme import label
 from orchestration.models import Saga, SagaStep
+from orchestration.sentences import explained
 from orchestration.shown import unbroken
 
 STATUS_COLOURS = {"SUCCESS": "success", "FAILURE": "danger", "RETRY": "warning", "STARTED": "info"}
@@ -110,7 +111,7 @@ class TaskResultAdmin(FoundByTerm, ReadOnlyPage):
         if not isinstance(told, dict):
             return "-"
         name = told.get("error") or told.get("exc_type") or ""
-        return f"{name}: {told.get('message') or told.get('exc_message') or ''}"[:160]
+        return explained(name, told.get("message") or told.get("exc_message") or "")[:160]
 
     @admin.display(description="arguments")
     def arguments(self, result: Any) -> str:

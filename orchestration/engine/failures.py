@@ -44,6 +44,7 @@ from orchestration.errors import (
     StepRetryable,
 )
 from orchestration.models import Saga, SagaStep
+from orchestration.sentences import explained
 from orchestration.signals import tell_failed
 
 POSTPONED_FOR = timedelta(seconds=5)
@@ -294,4 +295,6 @@ def _final_error(error: Exception, row: SagaStep) -> StepError:
         return error
     facts = row.error or {}
     code = error.code if isinstance(error, OutcomeUnknown) else "exhausted"
-    return StepExhausted(f"{row.name} failed {row.attempts} times: {facts.get('message', '')}", code=code)
+    return StepExhausted(
+        explained(f"{row.name} failed {row.attempts} times", facts.get("message", "")), code=code
+    )

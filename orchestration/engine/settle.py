@@ -37,6 +37,7 @@ from orchestration.engine.participants import Participant
 from orchestration.engine.reading import database_now
 from orchestration.errors import EffectDiffers, StepRetryable
 from orchestration.models import Incident, Saga, SagaStep
+from orchestration.sentences import explained
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +194,9 @@ def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, told
             row.due_at, saga.wake_at = None, now + LOOK_AGAIN
         row.save()
         if told is None and now - (row.ended_at or row.started_at or now) > UNREACHABLE_AFTER:
-            message = f"nobody answers what became of {row.name}: {facts['message'] if facts else ''}"
+            message = explained(
+                f"nobody answers what became of {row.name}", facts["message"] if facts else ""
+            )
             told = Told("cannot_reach", message)
         known = told is not None and Incident.objects.filter(
             saga=saga, kind=told.kind, step=row.name, resolved_at=None

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.sentences import clause, explained
 from orchestration.terminal.counting import RESCUES
 from orchestration.terminal.timeline import timeline
 from orchestration.terminal.words import DIRECTION_MARKS, brief, harmless, moment, span, state_text
@@ -81,7 +82,12 @@ def _head(facts: dict[str, Any]) -> RenderableType:
         "milestone": facts["milestone"],
         "failure": _failure(facts["failure"]),
         "left by decision": "; ".join(
-            f"{each['step']} {'stays' if each['stays'] else 'was left out'}, by {each['by']}: {each['reason']}"
+            clause(
+                explained(
+                    f"{each['step']} {'stays' if each['stays'] else 'was left out'}, by {each['by']}",
+                    each["reason"],
+                )
+            )
             for each in facts["left_standing"]
         ),
         "business key": facts["business_key"],
@@ -106,7 +112,7 @@ def _failure(failure: dict[str, Any] | None) -> str:
     if not failure:
         return ""
     at = f" at {failure['step']}" if failure.get("step") else ""
-    return f"{failure.get('kind', '')}{at}: {failure.get('message') or failure.get('code', '')}"
+    return explained(f"{failure.get('kind', '')}{at}", failure.get("message") or failure.get("code", ""))
 
 
 def _incident(incident: dict[str, Any]) -> RenderableType:
@@ -116,7 +122,7 @@ def _incident(incident: dict[str, Any]) -> RenderableType:
         who = incident["resolved_by"] or "somebody"
         told = [
             told[0],
-            Text(f"Closed by {harmless(who)}: {harmless(incident['resolution'])}", style="green"),
+            Text(explained(f"Closed by {harmless(who)}", harmless(incident["resolution"])), style="green"),
         ]
     named = " ".join(part for part in (incident["kind"].replace("_", " "), incident["step"]) if part)
     title = Text(
@@ -156,7 +162,7 @@ def _outcome(step: dict[str, Any]) -> Text:
     if step["error"] and step["error"].get("message"):
         error = step["error"]
         return Text(
-            f"{error.get('code') or error.get('kind', 'error')}: {brief(error['message'])}", style="red"
+            explained(error.get("code") or error.get("kind", "error"), brief(error["message"])), style="red"
         )
     if step["result"] is None:
         return Text(f"due {moment(_at(step['due_at']))}" if step["due_at"] else "")

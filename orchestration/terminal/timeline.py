@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.sentences import explained, joined
 from orchestration.terminal.words import brief, harmless, history_style, history_words, span, state_text
 
 _SAID_ELSEWHERE = {
@@ -63,8 +64,7 @@ def details(data: dict[str, Any]) -> str:
         if data.get(key)
     ]
     if data.get("message"):
-        code = f"{data['code']}: " if data.get("code") else ""
-        parts.append(f"{code}{brief(data['message'])}")
+        parts.append(explained(data.get("code") or "", brief(data["message"])))
     if data.get("attempt", 1) != 1:
         parts.append(f"attempt {data['attempt']}")
     if data.get("delay") is not None:
@@ -74,4 +74,4 @@ def details(data: dict[str, Any]) -> str:
     }
     if others:
         parts.append(brief(others))
-    return ", ".join(parts)
+    return joined(parts)

@@ -80,7 +80,10 @@ def restock(request: HttpRequest) -> HttpResponse:
     units, served = restock_for_demo()
     orders = "1 waiting order has" if served == 1 else f"{served} waiting orders have"
     messages.success(
-        request, f"{units} units came in; {orders} got their stock." if units else "Nothing was lacking."
+        request,
+        f"{units} unit{'s' * (units != 1)} came in; {orders} got their stock."
+        if units
+        else "Nothing was lacking.",
     )
     order = _named(request)
     return redirect("orders:order", order_id=order.id) if order is not None else redirect("orders:demo")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from orchestration.sentences import sentence
 from orders.errors import InvalidOrder, Problem
 from orders.services.request_problems import read_order
 from orders.services.requests import PlaceOrder
@@ -75,9 +76,9 @@ class CheckoutForm(forms.Form):
         for problem in problems:
             field = FIELD_OF.get(problem.field)
             if field is None:
-                self.add_error(None, f"{_subject(problem.field)} {problem.message}.")
+                self.add_error(None, sentence(f"{_subject(problem.field)} {problem.message}"))
             elif field not in self.errors:
-                self.add_error(field, f"{self.fields[field].label} {problem.message}.")
+                self.add_error(field, sentence(f"{self.fields[field].label} {problem.message}"))
 
     def _content(self) -> dict[str, Any]:
         typed = {name: self.cleaned_data.get(name, "") for name in self.fields}

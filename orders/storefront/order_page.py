@@ -51,7 +51,8 @@ def show_progress(request: HttpRequest, order_id: UUID) -> HttpResponse:
     order = my_order_or_404(request, order_id)
     progress = read_progress(order, candid=demo_panel.is_open())
     context = _live(request, order, progress)
-    if progress.pace is not Pace.ENDED and request.GET.get("seen") == progress.mark:
+    seen = (request.GET.get("seen"), request.GET.get("choices"))
+    if progress.pace is not Pace.ENDED and seen == (progress.mark, progress.choices_mark):
         return HttpResponse(status=204)
     # What the customer may do is only replaced when it changes: an opened "Cancel" must not close under the pointer.
     context["choices_changed"] = request.GET.get("choices") != progress.choices_mark
@@ -72,7 +73,10 @@ def cancel(request: HttpRequest, order_id: UUID) -> HttpResponse:
     except CancelRefused as refused:
         messages.error(request, read_progress(order).why_not_cancel or str(refused))
     else:
-        said = "is cancelled" if cancelled.is_settled else "is being cancelled"
+        # The page goes on below these words: they say nothing that is no longer so when the order is cancelled.
+        said = (
+            "is cancelled" if cancelled.is_settled else "will not be sent: your cancellation has reached us"
+        )
         messages.success(request, f"Order {order.reference} {said}.")
     return redirect("orders:order", order_id=order.id)
 

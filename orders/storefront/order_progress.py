@@ -18,6 +18,7 @@ from orchestration.core.definition import SagaDefinition
 from orchestration.core.states import Direction, SagaState, StepState
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaEvent, SagaStep
+from orchestration.sentences import sentence
 from orders.models import Order
 from orders.sagas import FULFIL_ORDER
 from orders.status import FINAL, IN_WORDS, OrderStatus
@@ -208,7 +209,7 @@ def _pace(saga: SagaFacts) -> Pace:
 
 def _newest(story: Sequence[Entry], pace: Pace, status: OrderStatus, reason: str) -> str:
     if pace is Pace.ENDED and reason:
-        return reason if "cancelled" in reason else f"{IN_WORDS[status]}. {reason}"
+        return reason if "cancelled" in reason else f"{IN_WORDS[status]}. {sentence(reason)}"
     if pace is Pace.ENDED:
         return (
             "Order shipped. Your parcel is on its way."

@@ -72,8 +72,10 @@ def _stops(saga: SagaFacts | None) -> Iterator[Milestone]:
 
 
 def _end(saga: SagaFacts | None) -> Milestone:
-    has_ended = saga is None or saga.has_ended
     closed = saga.row(orders.mark_cancelled.task, Direction.AFTER_UNDO) if saga is not None else None
+    # The order is cancelled before the last e-mail is written: the story below says so already.
+    is_cancelled = closed is not None and closed.state is StepState.DONE
+    has_ended = saga is None or saga.has_ended or is_cancelled
     return Milestone(
         name="Cancelled" if has_ended else "Being cancelled",
         state=MilestoneState.STOPPED,

@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 
+from shipping.delivery_words import called, names_of
 from shipping.locks import lock_delivery
 from shipping.models import Reservation, ReservationState, Stock
 from shipping.restocking import Restocked, restock_products
@@ -41,12 +42,13 @@ def restock_once(
         if known.filter(change_message__startswith=note).exists():
             return None
         done = restock_products(units=dict.fromkeys(skus, units) if units else {}, to_fill=to_fill)
+        names = names_of(done.units)
         LogEntry.objects.bulk_create(
             LogEntry(
                 user=user,
                 content_type=kind,
                 object_id=sku,
-                object_repr=sku,
+                object_repr=called(sku, names)[:200],
                 action_flag=CHANGE,
                 change_message=f"{note}: {number} units came in",
             )

@@ -14,8 +14,10 @@ from django.urls import URLPattern, path, reverse
 
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
+from orchestration.sentences import explained, sentence
 from shipping.admin.restock import lacking, restock_once
 from shipping.admin.restock_form import RestockForm
+from shipping.delivery_words import called, names_of, told
 from shipping.models import Stock
 from shipping.restocking import Restocked, UnknownProduct
 
@@ -49,14 +51,27 @@ class StockAdmin(ReadOnlyPage):
         "To take in a delivery choose products and the action “Restock”, or use “Fill waiting orders” "
         "(commands: `restock SKU UNITS`, `restock --to-fill`)."
     )
-    list_display = ("sku", "free", "reserved", "shipped", "restocked", "initial", "shown_state")
+    list_display = ("sku", "product", "free", "reserved", "shipped", "restocked", "initial", "shown_state")
     list_filter = (LevelFilter,)
     search_fields = ("sku",)
     list_per_page = 100
-    fields = (("sku", "shown_state"), ("free", "reserved"), ("shipped", "initial"), "restocked")
-    readonly_fields = ("free", "shown_state")
+    fields = ("product", ("sku", "shown_state"), ("free", "reserved"), ("shipped", "initial"), "restocked")
+    readonly_fields = ("product", "free", "shown_state")
     actions = ("restock",)
     change_list_template = "shipping/admin/stock.html"
+
+    @admin.display(description="product")
+    def product(self, stock: Any) -> str:
+        """What the shop calls it."""
+        name: str | None = getattr(stock, "name", None)
+        return (name if name is not None else names_of([stock.sku]).get(stock.sku, "")) or "-"
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist: Any = super().get_changelist_instance(request)
+        names = names_of(stock.sku for stock in changelist.result_list)
+        for stock in changelist.result_list:
+            stock.name = names.get(stock.sku, "")
+        return changelist
 
     @admin.display(description="free", ordering="on_hand")
     def free(self, stock: Stock) -> int:
@@ -111,21 +126,22 @@ class StockAdmin(ReadOnlyPage):
                 user=request.user,
             )
         except UnknownProduct as error:
-            form.add_error(None, f"Nothing was added: {error}.")
+            form.add_error(None, sentence(explained("Nothing was added", error)))
             return self._asked(request, form, skus)
-        level, told = _told(done)
-        self.message_user(request, told, level)
+        self.message_user(request, *_message(done))
         return HttpResponseRedirect(reverse("admin:shipping_stock_changelist"))
 
     def _asked(self, request: HttpRequest, form: RestockForm, skus: list[str]) -> TemplateResponse:
+        chosen, missing_now = list(Stock.objects.filter(sku__in=skus).order_by("sku")), lacking()
+        names = names_of([*skus, *(sku for sku, _, _ in missing_now)])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Restock" if skus else "Fill waiting orders",
             "form": form,
-            "products": Stock.objects.filter(sku__in=skus).order_by("sku"),
+            "products": [(stock, called(stock.sku, names)) for stock in chosen],
             "skus": skus,
-            "lacking": lacking(),
+            "lacking": [(called(sku, names), missing, free) for sku, missing, free in missing_now],
             "media": self.media,
         }
         return TemplateResponse(
@@ -133,14 +149,8 @@ class StockAdmin(ReadOnlyPage):
         )
 
 
-def _told(done: Restocked | None) -> tuple[int, str]:
+def _message(done: Restocked | None) -> tuple[str, int]:
     """What came of it, and how loudly to say so."""
     if done is None:
-        return messages.WARNING, "This delivery was taken in already; nothing was added again."
-    came = f"{sum(done.units.values()):,} units of {len(done.units)} products came in."
-    if not done.units:
-        came = "No waiting order lacks anything; nothing was added."
-    return (
-        messages.SUCCESS,
-        f"{came} {len(done.allocated)} orders got their stock, {done.waiting} still wait.",
-    )
+        return "This delivery was taken in already; nothing was added again.", messages.WARNING
+    return told(done), messages.SUCCESS

@@ -58,7 +58,7 @@ def operator(client: Client, orders: ManyOrders) -> Client:
         ("payments/payment/", 4),
         ("payments/payment/?q={reference}", 5),
         ("payments/payment/{payment}/change/", 9),
-        ("shipping/stock/", 5),
+        ("shipping/stock/", 6),
         ("shipping/reservation/", 4),
         ("shipping/reservation/{reservation}/change/", 10),
         ("shipping/shipment/", 4),

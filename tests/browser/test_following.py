@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.conftest import World
-from tests.browser.shopping import place_order, placed_order
+from tests.browser.shopping import DELIVERY, fill_checkout, place_order, placed_order, put_in_basket
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +29,7 @@ def test_a_waiting_order_is_cancelled_by_its_customer(page: Page) -> None:
     cancel(page)
     expect(main).to_contain_text("Order cancelled")
     expect(main).to_contain_text("cancelled on request")
+    expect(main).not_to_contain_text("being cancelled", ignore_case=True)
 
 
 def test_a_shipped_order_says_why_it_cannot_be_cancelled(page: Page) -> None:
@@ -37,6 +38,19 @@ def test_a_shipped_order_says_why_it_cannot_be_cancelled(page: Page) -> None:
     expect(main).to_contain_text("Order shipped")
     expect(main.get_by_role("button", name="Cancel")).to_have_count(0)
     expect(main).to_contain_text("has been shipped, so it can no longer be cancelled")
+
+
+def test_a_page_left_open_while_the_carrier_refuses_says_only_what_is_so(page: Page) -> None:
+    put_in_basket(page, "NW-46")
+    fill_checkout(page, typed={**DELIVERY, "Name": "Nowhere"})
+    page.get_by_role("button", name="Place order").click()
+    placed_order(page)
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("Order cancelled")
+    expect(main.get_by_text("Your money is back")).to_be_visible()
+    expect(main).not_to_contain_text("is being handed over")
+    expect(main).not_to_contain_text("Being cancelled")
+    expect(main.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
 def cancel(page: Page) -> None:

@@ -96,7 +96,7 @@ def test_the_command_restocks_one_product(reserve: Reserve) -> None:
     order_id, _ = reserve(B=6)
     answer, words = command("B", "3")
     assert answer == {"units": {"B": 3}, "allocated": [str(order_id)], "waiting": 0}
-    assert "3 units of 1 products came in; 1 orders got their stock, 0 still wait." in words
+    assert "3 units of B came in. 1 order got its stock, 0 still wait." in words
 
 
 def test_the_command_restocks_everything() -> None:

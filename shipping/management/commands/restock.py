@@ -11,6 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from orchestration.sentences import sentence
+from shipping.delivery_words import told
 from shipping.models import Stock
 from shipping.restocking import UnknownProduct, restock_products
 
@@ -33,11 +35,8 @@ class Command(BaseCommand):
         try:
             done = restock_products(units=units, to_fill=options["to_fill"])
         except (UnknownProduct, ValueError) as error:
-            raise CommandError(f"{error}. Nothing was added.") from error
-        self.stderr.write(
-            f"{sum(done.units.values())} units of {len(done.units)} products came in;"
-            f" {len(done.allocated)} orders got their stock, {done.waiting} still wait."
-        )
+            raise CommandError(f"{sentence(error)} Nothing was added.") from error
+        self.stderr.write(told(done))
         if self.stdout.isatty():
             return  # the sentence above is for people
         self.stdout.write(

@@ -36,7 +36,7 @@ def customer(client: Client, orders: ManyOrders) -> Client:
     ("path", "queries"),
     [
         ("/", 5),
-        ("/?q=product+1&category=Category+3", 5),
+        ("/?q=product+1&category=Category+3", 6),
         ("/?page=3", 5),
         ("/products/NW-11/", 3),
         ("/basket/", 3),

@@ -24,7 +24,9 @@ def test_a_waiting_order_is_cancelled_by_its_customer_and_the_page_says_who_has_
     order = order_of(client, sku="NW-31")
     run = take_up(order).until_rest()
     assert "Yes, cancel it" in words(client.get(f"/orders/{order.id}/"))
-    assert f"Order {order.reference} is being cancelled." in cancel(client, order)
+    page = cancel(client, order)
+    assert "will not be sent: your cancellation has reached us." in page
+    assert f"{order.reference} is being cancelled" not in page
     run.until(lambda run: run.state == "cancelled")
     said = words(client.get(f"/orders/{order.id}/"))
     for part in ("cancelled on request", "Taken off the waiting list", "The hold on your card is released."):

@@ -24,6 +24,9 @@ def row(
     return StepFacts(name=name, state=StepState(state), direction=direction, **more)  # type: ignore[arg-type]  # fields by name
 
 
+CLOSED = row("orders.mark_cancelled", direction=Direction.AFTER_UNDO)
+
+
 def saga(state: str, *rows: StepFacts) -> SagaFacts:
     turned = state not in ("accepted", "running", "waiting", "completed")
     failure = Failure(step=None, kind="cancel", code="", message="", data={}) if turned else None
@@ -47,6 +50,8 @@ def saga(state: str, *rows: StepFacts) -> SagaFacts:
         (saga("running", row(STOCK)), "Ordered done, Paid current, Packed ahead, Shipped ahead"),
         (saga("compensating"), "Ordered done, Being cancelled stopped"),
         (saga("undo_failed", row(CAPTURE)), "Ordered done, Paid done, Being cancelled stopped"),
+        # The e-mail about it is still to be written, and the story says "Order cancelled" already.
+        (saga("compensating", CLOSED), "Ordered done, Cancelled stopped"),
         (saga("cancelled", row(STOCK, "waiting")), "Ordered done, Cancelled stopped"),
     ],
 )
