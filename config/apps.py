@@ -15,8 +15,8 @@ class WiringConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
-        """Load the Celery application, and have sessions of staff end sooner."""
-        from config import celery  # noqa: F401
+        """Load the Celery application and the project's checks, and have sessions of staff end sooner."""
+        from config import celery, database_roles, unencrypted  # noqa: F401
         from config.security import sessions
 
         sessions.connect()

@@ -35,6 +35,8 @@ class EngineSettings:
     message; 0: never. A definition may say otherwise."""
     DATABASE: str = "default"
     """Key in `DATABASES` of the database that has the engine's rows, and with them those that local steps write."""
+    OWNER_DATABASE: str = "owner"
+    """Key in `DATABASES` by which the owner of the same tables is reached, for `prune`; where there is no such key, DATABASE serves."""
     QUEUE: str = "orchestration"
     """Queue of the engine's own tasks."""
     TRANSPORT: str = "orchestration.engine.celery_canvas.CeleryTransport"

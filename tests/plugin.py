@@ -20,6 +20,7 @@ import pytest
 
 from config.boot.paths import DataFolder
 from config.servers.embedded import EmbeddedServers
+from tests.roles import OWNER, SUPERUSER, let_tests_set_parameters
 
 _SHARED = "ORDERLY_TEST_SERVERS"
 """Set in the environment once servers are there: the parallel workers of one run share them."""
@@ -39,6 +40,7 @@ def _start_servers() -> None:
     # What a person's shell says of their own servers is not meant for tests, which write and throw away.
     for name in (
         "DATABASE_URL",
+        OWNER,
         "CELERY_BROKER_URL",
         "CELERY_RESULT_BACKEND",
         "ORDERLY_ENV",
@@ -59,6 +61,9 @@ def _start_servers() -> None:
     atexit.register(servers.stop)
     servers.start(tied=True)
     os.environ.update(servers.environment())
+    os.environ.setdefault(OWNER, os.environ["DATABASE_URL"])
+    os.environ[SUPERUSER] = servers.postgres.superuser_url if servers.postgres else chosen.database
+    let_tests_set_parameters()
     # A suite posts faster than any person; what tests the limits switches them on.
     os.environ["ORDERLY_THROTTLING"] = "off"
     # The transaction around a test may stay open while the test waits for a process.
@@ -120,4 +125,8 @@ def process_environment(django_db_setup: None) -> dict[str, str]:
 
     settings = connection.settings_dict
     address = f"{quote(settings['USER'])}:{quote(settings['PASSWORD'], safe='')}@{settings['HOST']}:{settings['PORT']}"
-    return {**os.environ, "DATABASE_URL": f"postgres://{address}/{settings['NAME']}"}
+    return {
+        **os.environ,
+        "DATABASE_URL": f"postgres://{address}/{settings['NAME']}",
+        OWNER: urlunsplit(urlsplit(os.environ[OWNER])._replace(path=f"/{settings['NAME']}")),
+    }

@@ -62,12 +62,12 @@ class Run:
             for shape in self.shapes:
                 time.sleep(SETTLE_SECONDS)  # nothing tells when a worker has acknowledged its last message
                 tallies[0].reset()
-                published, received = read_published(file), bytes_received(self.world.broker)
+                published, received = read_published(file), bytes_received(self.world.watched_broker)
                 sagas = min(self.sagas, MOST_COUNTED)
                 at_work.batch(shape, sagas)
                 time.sleep(SETTLE_SECONDS)  # as above
                 now, then = read_published(file), published
-                end = bytes_received(self.world.broker)
+                end = bytes_received(self.world.watched_broker)
                 self.taken[shape][side].counted = Counted(
                     queries=tallies[0].queries / sagas,
                     commits=tallies[0].commits / sagas,

@@ -53,6 +53,12 @@ class World:
         valkey = self.servers.valkey
         return valkey is not None and (self.broker, self.results) == (valkey.url(0), valkey.url(1))
 
+    @property
+    def watched_broker(self) -> str:
+        """The broker's address for whoever asks it about itself."""
+        valkey = self.servers.valkey
+        return valkey.admin_url(0) if valkey is not None and self.broker == valkey.url(0) else self.broker
+
     def places(self, side: Side) -> dict[str, str]:
         """Where a side has its messages and its chords, as the environment names it."""
         valkey = self.servers.valkey
@@ -198,8 +204,9 @@ def _forget_messages(world: World, side: Side) -> None:
     valkey = world.servers.valkey
     if valkey is None:
         return
-    for place in world.places(side).values() or (valkey.url(0), valkey.url(1)):
-        with redis.Redis.from_url(place) as link:
+    ours = [valkey.url(number) for number in range(2 * len(ALL))]
+    for place in world.places(side).values() or ours[:2]:
+        with redis.Redis.from_url(valkey.admin_url(ours.index(place))) as link:
             link.flushdb()
 
 

@@ -16,6 +16,6 @@ def run_tests(arguments: list[str]) -> int:
     parser.add_argument("--broker", default="")
     parser.add_argument("--database", default="")
     chosen, _ = parser.parse_known_args(arguments)
-    refuse_unreachable(database=chosen.database, broker=chosen.broker, results="")
+    refuse_unreachable(databases=[chosen.database], broker=chosen.broker, results="")
     os.chdir(PROJECT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])

@@ -21,6 +21,7 @@ from config.boot.progress import Refusal
 from config.servers.embedded import EmbeddedServers
 from config.servers.outside import refuse_unreachable
 from config.servers.ports import free_port
+from config.servers.remembered import OWNER_URL
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ def apart(named: DataFolder | None, *, lasting: bool = False) -> Iterator[Apart]
     try:
         with _database():
             refuse_unreachable(
-                database=os.environ.get("DATABASE_URL", ""),
+                databases=[os.environ.get(name, "") for name in ("DATABASE_URL", OWNER_URL)],
                 broker=os.environ.get("CELERY_BROKER_URL", ""),
                 results=os.environ.get("CELERY_RESULT_BACKEND", ""),
             )
@@ -96,17 +97,18 @@ def _new_folder(named: DataFolder | None) -> DataFolder:
 @contextlib.contextmanager
 def _database() -> Iterator[None]:
     """Beside the database of a server that was named, one of our own."""
-    server = os.environ.get("DATABASE_URL", "")
-    if not server:
+    if not os.environ.get("DATABASE_URL"):
         yield
         return
-    name = f"orderly_apart_{os.getpid()}"
+    named = {role: os.environ[role] for role in ("DATABASE_URL", OWNER_URL) if os.environ.get(role)}
+    server, name = named.get(OWNER_URL) or named["DATABASE_URL"], f"orderly_apart_{os.getpid()}"
     _execute(server, f"CREATE DATABASE {name}")
-    os.environ["DATABASE_URL"] = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    for role, url in named.items():
+        os.environ[role] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
     try:
         yield
     finally:
-        os.environ["DATABASE_URL"] = server
+        os.environ.update(named)
         _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

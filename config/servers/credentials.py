@@ -22,7 +22,14 @@ class Credentials:
     secret_key: str
     """Signs sessions and tokens."""
     database_password: str
+    """Of the role that administers the embedded PostgreSQL; the application never has it."""
+    owner_database_password: str
+    """Of the role that owns the tables: for `migrate` and `prune`."""
+    application_database_password: str
+    """Of the role that everything else works as."""
     broker_password: str
+    """Of the user that administers the embedded Valkey; the application never has it."""
+    application_broker_password: str
     admin_password: str
     """Of the admin account made on the first run; what is in force may have been changed in the admin since."""
     flower_password: str

@@ -18,6 +18,7 @@ from config.servers.credentials import Credentials, load_credentials
 from config.servers.host import Host
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.postgres import Postgres
+from config.servers.roles import Passwords
 from config.servers.valkey import Valkey
 
 
@@ -40,13 +41,18 @@ class EmbeddedServers:
         host = Host(folder)
         if needs_postgres:
             self.postgres = Postgres(
-                folder=folder, ports=self.ports, host=host, password=self.credentials.database_password,
-                throw_away=throw_away,
+                folder=folder, ports=self.ports, host=host, throw_away=throw_away,
+                passwords=Passwords(
+                    superuser=self.credentials.database_password,
+                    owner=self.credentials.owner_database_password,
+                    application=self.credentials.application_database_password,
+                ),
             )  # fmt: skip
         if needs_valkey:
             self.valkey = Valkey(
-                folder=folder, ports=self.ports, host=host, password=self.credentials.broker_password
-            )
+                folder=folder, ports=self.ports, host=host, password=self.credentials.broker_password,
+                application_password=self.credentials.application_broker_password,
+            )  # fmt: skip
         self._users: IO[str] | None = None
 
     @property
@@ -73,12 +79,15 @@ class EmbeddedServers:
                 server.start(tied=tied)
             for server in missing:
                 _wait(server, tied=tied)
+            for server in self.all:
+                server.ready()
 
     def revive(self, server: Postgres | Valkey) -> None:
         """Start a server that has ended again, on its own port; raises Refusal with its last words. Takes the start lock."""
         with self._start_lock():
             server.start(tied=True, again=True)
             server.wait(seconds=30)
+            server.ready()
 
     def leave(self) -> None:
         """Stop the servers unless another command still uses them."""
@@ -115,6 +124,7 @@ class EmbeddedServers:
         }
         if self.postgres is not None:
             environment["DATABASE_URL"] = self.postgres.url
+            environment["ORDERLY_OWNER_DATABASE_URL"] = self.postgres.owner_url
         if self.valkey is not None:
             environment.setdefault(
                 "CELERY_BROKER_URL", outside.get("CELERY_BROKER_URL") or self.valkey.url(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from config.boot.progress import Refusal
@@ -48,10 +49,11 @@ def refuse_unreachable_broker(url: str) -> None:
         raise Refusal(f"the broker at {_shown(url)} cannot be used: {error}") from error
 
 
-def refuse_unreachable(*, database: str, broker: str, results: str) -> None:
+def refuse_unreachable(*, databases: Iterable[str], broker: str, results: str) -> None:
     """Ask each address that is not empty; raises Refusal for the first that cannot be used."""
-    if database:
-        refuse_unreachable_database(database)
+    for database in databases:
+        if database:
+            refuse_unreachable_database(database)
     for url in (broker, results):
         if url:
             refuse_unreachable_broker(url)

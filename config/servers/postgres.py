@@ -14,7 +14,6 @@ import subprocess
 from urllib.parse import quote
 
 import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
@@ -22,9 +21,7 @@ from config.servers.host import Host
 from config.servers.life import Life, works_in
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.process import last_lines, launch_command, start_server, wait_until
-
-NAME = "orderly"
-"""Of the database and of its owner."""
+from config.servers.roles import APPLICATION, DATABASE, OWNER, SUPERUSER, Passwords, connect, ensure_roles
 
 _THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """For data that need not outlive the machine: a test-suite is a third faster. A killed process still loses nothing."""
@@ -36,21 +33,31 @@ class Postgres:
     role = "postgres"
 
     def __init__(
-        self, *, folder: DataFolder, ports: Ports, host: Host, password: str,
+        self, *, folder: DataFolder, ports: Ports, host: Host, passwords: Passwords,
         throw_away: bool,
     ) -> None:  # fmt: skip
         self._data = folder.postgres
         self._log = folder.run / "postgres.log"
         self._ports = ports
         self._host = host
-        self._password = password
+        self._passwords = passwords
         self._throw_away = throw_away
         self.life = Life()
 
     @property
     def url(self) -> str:
-        """The address for DATABASE_URL."""
-        return f"postgres://{NAME}:{quote(self._password, safe='')}@{LOOPBACK}:{self._ports.kept('postgres') or 1}/{NAME}"
+        """The address for DATABASE_URL: of the application's role."""
+        return self._url(APPLICATION, self._passwords.application)
+
+    @property
+    def owner_url(self) -> str:
+        """The address for ORDERLY_OWNER_DATABASE_URL: of the role that owns the tables."""
+        return self._url(OWNER, self._passwords.owner)
+
+    @property
+    def superuser_url(self) -> str:
+        """The address of the role that administers the server, for nobody but the command that runs it."""
+        return self._url(SUPERUSER, self._passwords.superuser)
 
     @property
     def pid(self) -> int | None:
@@ -66,10 +73,10 @@ class Postgres:
         """Return whether our server answers on its port to our password."""
         if self.life.has_ended():
             return False
-        if self._ports.kept("postgres") is None:
+        if self.port is None:
             return False
         try:
-            self._connect("postgres").close()
+            connect(self.port, SUPERUSER, self._passwords.superuser, "postgres").close()
         except psycopg2.OperationalError:
             return False
         return True
@@ -106,7 +113,7 @@ class Postgres:
         )
 
     def wait(self, *, seconds: float) -> None:
-        """Wait until the started server answers and has its database; raises Refusal with its last words."""
+        """Wait until the started server answers; raises Refusal with its last words."""
         child = self.life.child
         assert child is not None  # noqa: S101 - start() was called
         if (
@@ -114,10 +121,10 @@ class Postgres:
             or child.poll() is not None
         ):
             raise Refusal(f"PostgreSQL did not start. The end of {self._log}:\n{last_lines(self._log)}")
-        with contextlib.closing(self._connect("postgres")) as link, link.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
-            if cursor.fetchone() is None:
-                cursor.execute(f'CREATE DATABASE "{NAME}"')
+
+    def ready(self) -> None:
+        """Have its database and roles as they should be; a data folder of an older version is handed over. The server must run."""
+        ensure_roles(self.port, self._passwords)
 
     def stop(self, *, seconds: float) -> None:
         """Stop the server if it is ours and runs: open transactions are rolled back, the data is left clean."""
@@ -135,13 +142,13 @@ class Postgres:
             self.life.child.wait(timeout=5)
         self.life.forget()
 
-    def _connect(self, database: str) -> connection:
-        link = psycopg2.connect(
-            host=LOOPBACK, port=self._ports.kept("postgres"), user=NAME, password=self._password, dbname=database,
-            connect_timeout=3,
-        )  # fmt: skip
-        link.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-        return link
+    def _url(self, role: str, password: str) -> str:
+        return f"postgres://{role}:{quote(password, safe='')}@{LOOPBACK}:{self.port or 1}/{DATABASE}"
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens, or has last listened."""
+        return self._ports.kept("postgres")
 
     def _initialise(self) -> None:
         if (self._data / "PG_VERSION").exists():
@@ -152,12 +159,12 @@ class Postgres:
         unfinished.mkdir(mode=0o700)
         password_file = unfinished.with_name("postgres.password")
         with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            out.write(self._password + "\n")
+            out.write(self._passwords.superuser + "\n")
         if self._host.account is not None:
             self._host.account.own(unfinished)
             self._host.account.own(password_file)
         command = [
-            str(self._host.programs.postgres / "initdb"), "-D", str(unfinished), "-U", NAME, f"--pwfile={password_file}",
+            str(self._host.programs.postgres / "initdb"), "-D", str(unfinished), "-U", SUPERUSER, f"--pwfile={password_file}",
             "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions",
         ]  # fmt: skip

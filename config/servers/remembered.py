@@ -10,6 +10,7 @@ import os
 
 from config.boot.paths import DataFolder
 
+OWNER_URL = "ORDERLY_OWNER_DATABASE_URL"
 NAMES = ("DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 
 
@@ -24,13 +25,18 @@ def recall(folder: DataFolder) -> list[str]:
     except (OSError, ValueError):
         return []
     recalled = [name for name in NAMES if name not in os.environ and kept.get(name)]
+    # The owner belongs to the database that it was named with: it must not change the tables of another one.
+    if "DATABASE_URL" in recalled and OWNER_URL not in os.environ and kept.get(OWNER_URL):
+        recalled.append(OWNER_URL)
     os.environ.update({name: kept[name] for name in recalled})
     return recalled
 
 
 def remember(folder: DataFolder) -> None:
     """Keep what the environment says now, for the folder's owner only; nothing where it names no server."""
-    named = {name: os.environ[name] for name in NAMES if os.environ.get(name)}
+    named = {name: os.environ[name] for name in (*NAMES, OWNER_URL) if os.environ.get(name)}
+    if "DATABASE_URL" not in named:
+        named.pop(OWNER_URL, None)
     if not named:
         folder.servers.unlink(missing_ok=True)
         return

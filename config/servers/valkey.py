@@ -2,6 +2,9 @@
 
 Every message is in its append-only file within a second and survives a killed process; it never throws a message out for
 lack of memory. It is known as ours by accepting the password, and stopped by its own command.
+
+It has two users. The application's may do everything with keys and messages, and nothing with the server: it cannot empty it, stop it,
+or change how it runs. The other one is for the commands that run the server.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import os
 import signal
 import socket
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 from config.boot.paths import DataFolder
@@ -20,24 +24,41 @@ from config.servers.life import Life, works_in
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.process import last_lines, start_server, wait_until
 
+APPLICATION = "orderly_app"
+_ALLOWED = "~* &* +@all -@admin -@dangerous -@scripting +eval +evalsha +script|load +script|exists"
+"""Kombu, Celery and the limits on requests need keys, channels, transactions and small scripts. A script may do what its user may.
+
+`@dangerous` are FLUSHALL, FLUSHDB, CONFIG, DEBUG, SHUTDOWN, KEYS, MIGRATE, RESTORE, SWAPDB and their like.
+"""
+
 
 class Valkey:
     """The server of one data folder."""
 
     role = "valkey"
 
-    def __init__(self, *, folder: DataFolder, ports: Ports, host: Host, password: str) -> None:
+    def __init__(
+        self, *, folder: DataFolder, ports: Ports, host: Host, password: str, application_password: str
+    ) -> None:
         self._data = folder.valkey
         self._pid_file = folder.valkey / "valkey.pid"
         self._log = folder.run / "valkey.log"
         self._ports = ports
         self._host = host
         self._password = password
+        self._application_password = application_password
         self.life = Life()
 
     def url(self, database: int) -> str:
-        """The address of one of its numbered databases."""
-        return f"redis://:{self._password}@{LOOPBACK}:{self._ports.kept('valkey') or 1}/{database}"
+        """The address of one of its numbered databases, for the application."""
+        return self._url(f"{APPLICATION}:{self._application_password}", database)
+
+    def admin_url(self, database: int) -> str:
+        """The same for the user that administers the server, for nobody but the commands that run it."""
+        return self._url(f":{self._password}", database)
+
+    def _url(self, who: str, database: int) -> str:
+        return f"redis://{who}@{LOOPBACK}:{self._ports.kept('valkey') or 1}/{database}"
 
     @property
     def pid(self) -> int | None:
@@ -69,6 +90,7 @@ bind {LOOPBACK}
 port {self._ports.again("valkey") if again else self._ports.choose("valkey")}
 protected-mode yes
 requirepass {self._password}
+user {APPLICATION} {self._rules()}
 dir {_quoted(self._data)}
 pidfile {_quoted(self._pid_file)}
 appendonly yes
@@ -102,6 +124,11 @@ daemonize no
         ):
             raise Refusal(f"Valkey did not start. The end of {self._log}:\n{last_lines(self._log)}")
 
+    def ready(self) -> None:
+        """Have the application's user as it should be, also in a server that an older version has started."""
+        if "+PONG" not in self._ask("PING", who=f"{APPLICATION} {self._application_password}"):
+            self._ask(f"ACL SETUSER {APPLICATION} {self._rules()}")
+
     def stop(self, *, seconds: float) -> None:
         """Stop the server if it is ours and runs; its file is complete when it has ended."""
         child = self.life.child
@@ -127,12 +154,16 @@ daemonize no
                     " this folder's. Wait a moment and try again, or end that process."
                 )
 
-    def _ask(self, command: str) -> str:
+    def _rules(self) -> str:
+        # By its hash: the file and the command hold no password that is used elsewhere in clear.
+        return f"reset on #{sha256(self._application_password.encode()).hexdigest()} {_ALLOWED}"
+
+    def _ask(self, command: str, *, who: str = "") -> str:
         port = self._ports.kept("valkey")
         if port is None:
             return ""
         with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=2) as link:
-            link.sendall(f"AUTH {self._password}\r\n".encode())
+            link.sendall(f"AUTH {who or self._password}\r\n".encode())
             if not link.recv(256).startswith(b"+OK"):
                 return ""  # not ours
             link.sendall(f"{command}\r\n".encode())

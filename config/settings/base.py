@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from config.settings.admin import UNFOLD as UNFOLD
-from config.settings.database import database
+from config.settings.database import databases
 from config.settings.environment import flag, numbers, pairs, required, words
 from config.settings.messaging import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
@@ -83,7 +83,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-DATABASES = {"default": database()}
+DATABASES = databases()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -7,6 +7,7 @@ address says itself (`?options=...`) counts more; 0 leaves a timeout to the serv
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import dj_database_url
@@ -26,11 +27,29 @@ _TIMEOUTS = {
 _KEEPALIVES = ["-c tcp_keepalives_idle=10", "-c tcp_keepalives_interval=5", "-c tcp_keepalives_count=3"]
 
 
-def database() -> dict[str, Any]:
-    """Return Django's entry for `DATABASE_URL`; raises ImproperlyConfigured for a timeout that is none."""
+def databases() -> dict[str, dict[str, Any]]:
+    """Return Django's entries: `default` for the application, and `owner` for `migrate` and `prune`, which may be the same role.
+
+    Raises:
+        ImproperlyConfigured: there is no DATABASE_URL, the two name different databases, or a timeout is none.
+    """
+    application = required("DATABASE_URL", "postgres://user:password@host:port/name")
+    found = {
+        "default": _entry(application),
+        "owner": _entry(os.environ.get("ORDERLY_OWNER_DATABASE_URL") or application),
+    }
+    if found["default"]["NAME"] != found["owner"]["NAME"]:
+        raise ImproperlyConfigured(
+            f"ORDERLY_OWNER_DATABASE_URL leads to the database {found['owner']['NAME']!r}, DATABASE_URL to {found['default']['NAME']!r}: "
+            "they are two roles of one database."
+        )
+    return found
+
+
+def _entry(url: str) -> dict[str, Any]:
     found: dict[str, Any] = dict(
         dj_database_url.parse(
-            required("DATABASE_URL", "postgres://user:password@host:port/name"),
+            url,
             conn_max_age=whole_number("ORDERLY_CONN_MAX_AGE", 60),
             conn_health_checks=True,
         )

@@ -20,6 +20,11 @@ _OURS = {"orchestration", "orders", "payments", "shipping", "notifications"}
 """Apps whose commands work on tables."""
 _NO_SUCH_TABLE = {"42P01", "42703"}
 """There is no such table, or no such column."""
+_MAY_NOT = "42501"
+_ASK_THE_OWNER = (
+    "the role in DATABASE_URL may not do this. Where it lacks a right, `python3 manage.py migrate` gives it, as the owner"
+    " (ORDERLY_OWNER_DATABASE_URL); what only the owner may do, that role has to do"
+)
 _MIGRATE = (
     "the database has no tables yet, or those of another version. `python3 manage.py up` makes them; so does"
     " `python3 manage.py migrate`. Is it the right data folder (--data-dir) and the right DATABASE_URL?"
@@ -47,11 +52,15 @@ def execute(argv: list[str]) -> int:
     from django.core.management import execute_from_command_line
     from django.db.utils import ProgrammingError
 
+    from orchestration.database_errors import sqlstate
+
     try:
         _refuse_without_tables(argv)
         return status_of(lambda: execute_from_command_line(argv))
     except ProgrammingError as error:
-        if getattr(error.__cause__, "pgcode", "") not in _NO_SUCH_TABLE:
+        if sqlstate(error) == _MAY_NOT:
+            raise Refusal(f"{_ASK_THE_OWNER} ({str(error).strip().splitlines()[0]})") from error
+        if sqlstate(error) not in _NO_SUCH_TABLE:
             raise
         raise Refusal(f"{_MIGRATE} ({str(error).strip().splitlines()[0]})") from error
 

@@ -23,7 +23,7 @@ from config.servers.credentials import note_passwords_shown, passwords_were_show
 from config.servers.embedded import EmbeddedServers
 from config.servers.outside import refuse_unreachable
 from config.servers.ports import is_free, who_listens
-from config.servers.remembered import recall, remember
+from config.servers.remembered import OWNER_URL, recall, remember
 from config.supervisor.empty import empty_folder
 from config.supervisor.leftovers import RUN_ID, end_leftovers
 from config.supervisor.prepare import Prepared, prepare
@@ -138,8 +138,12 @@ class _System:
 
     def _start(self) -> None:
         outside = os.environ
+        if outside.get(OWNER_URL) and not outside.get("DATABASE_URL"):
+            raise Refusal(
+                f"{OWNER_URL} names the owner of a database, and DATABASE_URL names none. Set both, or neither."
+            )
         refuse_unreachable(
-            database=outside.get("DATABASE_URL", ""),
+            databases=[outside.get("DATABASE_URL", ""), outside.get(OWNER_URL, "")],
             broker=outside.get("CELERY_BROKER_URL", ""),
             results=outside.get("CELERY_RESULT_BACKEND", ""),
         )

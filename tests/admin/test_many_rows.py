@@ -16,7 +16,7 @@ from shipping.models import Reservation, Shipment
 from tests.volume.many_orders import ManyOrders, many_orders
 from tests.volume.plans import reading
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def test_each_process_has_only_the_secrets_it_needs(system: RunningSystem) -> No
         if entry["role"] in ("gateway", "carrier", "flower", "worker", "web"):
             values = " ".join(psutil.Process(entry["pid"]).environ().values())
             held[entry["role"]] = {name for name, secret in secrets.items() if secret in values}
-    of_django = {"secret_key", "database_password", "broker_password"}
+    of_django = {"secret_key", "application_database_password", "application_broker_password"}
     assert held == {
         "gateway": {"gateway_secret"},
         "carrier": {"carrier_secret"},

@@ -18,6 +18,7 @@ from config.servers.credentials import load_credentials
 from config.servers.host import Host
 from config.servers.ports import Ports
 from config.servers.postgres import Postgres
+from config.servers.roles import Passwords
 from tests.bootstrap.running_system import RunningSystem, manage, status_of, wait_until
 
 SERVES_WITHIN = 10.0
@@ -35,18 +36,20 @@ def _frozen(system: RunningSystem, role: str, seconds: float) -> None:
 
 
 def _connections(folder: Path) -> Iterator[Any]:
-    """Connections of the owner, one after the other, until there are no more."""
-    password = load_credentials(folder / "secrets.json").database_password
+    """Connections of the superuser, one after the other, until there are no more."""
+    secrets = load_credentials(folder / "secrets.json")
     where = Postgres(
         folder=DataFolder(folder),
         ports=Ports(folder / "ports.json"),
         host=Host(DataFolder(folder)),
-        password=password,
+        passwords=Passwords(
+            secrets.database_password, secrets.owner_database_password, secrets.application_database_password
+        ),
         throw_away=False,
     )
     while True:
         try:
-            yield psycopg2.connect(where.url)
+            yield psycopg2.connect(where.superuser_url)
         except psycopg2.OperationalError:
             return
 

@@ -23,7 +23,7 @@ class OwnValkey:
     def __init__(self, server: Valkey) -> None:
         self._server = server
         self.port = urlsplit(server.url(0)).port or 0
-        self.admin = Redis.from_url(server.url(0), socket_timeout=5)
+        self.admin = Redis.from_url(server.admin_url(0), socket_timeout=5)
 
     def url(self, database: int = 0) -> str:
         return self._server.url(database)
@@ -49,8 +49,9 @@ def own_valkey() -> Iterator[OwnValkey]:
     folder = DataFolder(Path(tempfile.mkdtemp(prefix="orderly-valkey-")))
     folder.make()
     server = Valkey(
-        folder=folder, ports=Ports(folder.root / "ports.json"), host=Host(folder), password="own-of-a-test"
-    )
+        folder=folder, ports=Ports(folder.root / "ports.json"), host=Host(folder), password="own-of-a-test",
+        application_password="of-its-application",
+    )  # fmt: skip
     server.start(tied=True)
     try:
         server.wait(seconds=30)

@@ -22,6 +22,7 @@ from config.servers.credentials import load_credentials
 from config.servers.host import Host
 from config.servers.ports import Ports
 from config.servers.postgres import Postgres
+from config.servers.roles import Passwords
 from tests.acceptance.conftest import World, starting_worlds
 from tests.bootstrap.running_system import wait_until
 from tests.broker.own_valkey import own_valkey
@@ -44,7 +45,9 @@ class Shop:
         secrets = load_credentials(world.folder / "secrets.json")
         embedded = Postgres(
             folder=DataFolder(world.folder), ports=Ports(world.folder / "ports.json"), host=Host(DataFolder(world.folder)),
-            password=secrets.database_password, throw_away=False,
+            throw_away=False, passwords=Passwords(
+                secrets.database_password, secrets.owner_database_password, secrets.application_database_password
+            ),
         )  # fmt: skip
         self.database = psycopg2.connect(world.environment.get("DATABASE_URL") or embedded.url)
         self.database.autocommit = True

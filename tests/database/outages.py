@@ -5,7 +5,6 @@ Only this database (or this role) is touched, never the server: other tests may 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,8 @@ import dj_database_url
 import psycopg2
 from django.db import connection
 from psycopg2.sql import SQL, Identifier
+
+from tests.roles import superuser_url
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 
@@ -26,7 +27,7 @@ def _few() -> str:
 @contextmanager
 def administrator() -> Iterator[Execute]:
     """A connection of one's own that no outage reaches, in autocommit."""
-    owner = dj_database_url.parse(os.environ["DATABASE_URL"])
+    owner = dj_database_url.parse(superuser_url())
     address = connection.settings_dict
     link = psycopg2.connect(
         host=address["HOST"], port=address["PORT"], dbname=address["NAME"],

@@ -18,7 +18,7 @@ from tests.database.outages import administrator
 from tests.database.statements import Scan, explained
 from tests.orchestration.sample import TripInput, trip
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.owner]
 
 SAGAS, STEPS, OUTBOX = "orchestration_saga", "orchestration_sagastep", "orchestration_outboxmessage"
 WAITING = 10_000

@@ -26,7 +26,7 @@ from tests.bootstrap.running_system import manage, wait_until
 pytestmark = [pytest.mark.durability, pytest.mark.acceptance]
 
 ORDERS = 12
-ADDRESS = "import os; print(os.environ['DATABASE_URL'])"
+ADDRESS = "import os; print(os.environ['ORDERLY_OWNER_DATABASE_URL'])"
 UNDER_WAY = """
 import json
 from orchestration.models import Saga
@@ -35,7 +35,7 @@ print(json.dumps(list(Saga.objects.exclude(state="completed").values_list("state
 RESTORE = """
 import os, subprocess
 subprocess.run(
-    [os.environ["PG_RESTORE"], "--clean", "--if-exists", "--exit-on-error", "--dbname", os.environ["DATABASE_URL"],
+    [os.environ["PG_RESTORE"], "--clean", "--if-exists", "--exit-on-error", "--dbname", os.environ["ORDERLY_OWNER_DATABASE_URL"],
      os.environ["BACKUP"]], check=True)
 """
 

@@ -14,6 +14,8 @@ from tests.durability.deliveries import Violation
 from tests.durability.finishing import finish
 from tests.durability.world import World
 
+pytestmark = pytest.mark.owner
+
 each_guard = pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda each: each.guard.replace(" ", "_"))
 
 

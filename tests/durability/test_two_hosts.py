@@ -107,7 +107,7 @@ def rows_of_work() -> Counter[tuple[str, str]]:
 @pytest.fixture(autouse=True)
 def no_rows_of_work(transactional_db: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE model_effect")
+        cursor.execute("DELETE FROM model_effect")
 
 
 def nothing_is_lost_or_doubled(sagas: list[Saga], provider: Provider) -> None:

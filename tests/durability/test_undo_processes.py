@@ -27,7 +27,7 @@ from tests.durability.ledger import GATE
 from tests.durability.sessions import end_sessions_of_frozen, ended_in_its_commit
 from tests.orchestration.worker_process import WorkerProcess, empty
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.owner]
 OUTAGE_MINUTES = 10
 
 
@@ -63,7 +63,10 @@ def own_broker() -> Iterator[Valkey]:
     folder = DataFolder(root)
     folder.make()
     ports = Ports(root / "ports.json")
-    broker = Valkey(folder=folder, ports=ports, host=Host(folder), password="stopped-and-started")
+    broker = Valkey(
+        folder=folder, ports=ports, host=Host(folder), password="stopped-and-started",
+        application_password="of-its-application",
+    )  # fmt: skip
     try:
         broker.start(tied=True)
         broker.wait(seconds=30)

@@ -20,6 +20,7 @@ from orchestration.core.states import Direction
 from orchestration.engine.transport import Address
 from orchestration.errors import BusinessKeyTaken, TransitionRefused
 from orchestration.models import Incident, Saga, SagaStep
+from orchestration.owner import as_owner
 from orchestration.services import (
     cancel_saga,
     pause_saga,
@@ -186,7 +187,7 @@ class World(Deliveries):
             self.wake()
 
     def _empty(self) -> None:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(
                 "TRUNCATE orchestration_saga, orchestration_outboxmessage, orchestration_inboxmessage,"
                 " orchestration_queueprobe, model_effect RESTART IDENTITY CASCADE"

@@ -18,6 +18,7 @@ import psycopg2
 
 from config.boot.apart import environment_apart
 from tests.bootstrap.running_system import clean_environment, wait_until
+from tests.roles import owner_url
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +88,7 @@ def _libraries() -> Path:
 @contextmanager
 def hall_with_tables(folder: Path) -> Iterator[HallProject]:
     """The project with two new databases on the run's server: the replica has the tables, and what is written never gets there."""
-    server, name = os.environ["DATABASE_URL"], f"hall_{uuid4().hex[:8]}"
+    server, name = owner_url(), f"hall_{uuid4().hex[:8]}"
     connection = psycopg2.connect(server)
     connection.autocommit = True
     with connection.cursor() as cursor:

@@ -17,6 +17,7 @@ import psycopg2
 import pytest
 
 from tests.bootstrap.running_system import clean_environment, wait_until
+from tests.roles import owner_url
 
 pytestmark = pytest.mark.acceptance
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def database() -> Iterator[str]:
     """A database of its own on the run's server."""
-    server, name = os.environ["DATABASE_URL"], f"tours_{uuid4().hex[:8]}"
+    server, name = owner_url(), f"tours_{uuid4().hex[:8]}"
     connection = psycopg2.connect(server)
     connection.autocommit = True
     with connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from notifications.mail import record_sent, send_email, write_email
 from notifications.models import EmailMessage, Kind
 from notifications.rendering import Words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 ALL = (
     invariants.one_email_per_order_and_kind,

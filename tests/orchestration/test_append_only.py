@@ -17,6 +17,8 @@ from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip
 
+pytestmark = pytest.mark.owner
+
 INSUFFICIENT_PRIVILEGE = "42501"
 
 Change = Callable[[QuerySet[SagaEvent]], Any]

@@ -23,6 +23,8 @@ from tests.orchestration.breaking import (
 )
 from tests.orchestration.sample import TripInput, trip
 
+pytestmark = pytest.mark.owner
+
 INPUT = TripInput(name="Ada")
 FULL = TripInput(name="Ada", full=True)
 HOUR = timedelta(hours=1)

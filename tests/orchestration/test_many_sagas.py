@@ -43,7 +43,7 @@ from tests.volume.many_sagas import BIG, COPIES, ManySagas, many_sagas
 from tests.volume.plans import reading
 from tests.volume.side_by_side import empty_copy, in_turns, told
 
-pytestmark = pytest.mark.durability
+pytestmark = [pytest.mark.durability, pytest.mark.owner]
 in_a_transaction = pytest.mark.django_db
 BIG_TABLES = {model._meta.db_table for model in BIG}
 MOST_PAGES = 100

@@ -26,6 +26,8 @@ from tests.bootstrap.running_system import wait_until
 from tests.orchestration.retained import aged, compensated, completed, rows
 from tests.orchestration.sample import TripInput, trip
 
+pytestmark = pytest.mark.owner
+
 OLD = 400
 """Days; older than any age by default."""
 

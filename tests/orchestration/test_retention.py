@@ -33,7 +33,7 @@ from tests.orchestration.retained import (
 )
 from tests.orchestration.sample import TripInput, trip
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 Make = Callable[[], SagaRun]
 
 EVERY: dict[str, Any] = dict.fromkeys(("completed", "compensated", "cancelled", "failed"), "30d")

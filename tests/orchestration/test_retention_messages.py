@@ -124,6 +124,7 @@ def test_the_mirror_of_failed_tasks_goes_by_age() -> None:
     assert TaskResult.objects.get().task_id == "3"
 
 
+@pytest.mark.owner
 def test_an_event_told_again_after_its_saga_is_gone_changes_nothing() -> None:
     run = aged(completed(), 40)
     key = run.saga.business_key

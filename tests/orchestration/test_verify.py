@@ -20,6 +20,8 @@ from orchestration.verification import CheckResult, Finding, invariant, open_bus
 from tests.orchestration.breaking import change_saga
 from tests.orchestration.sample import TripInput, trip
 
+pytestmark = pytest.mark.owner
+
 INPUT = TripInput(name="Ada")
 FULL = TripInput(name="Ada", full=True)
 OWN = "tests: a check of its own"

@@ -30,7 +30,7 @@ from tests.orders.fulfilment import DISPATCHED, fulfil, stock
 from tests.orders.storefront.browsing import words
 from tests.orders.storefront.moving import customer_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalog")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalog"), pytest.mark.owner]
 LONG: dict[str, Any] = {
     "completed": "30d",
     "compensated": "30d",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
+
+pytestmark = pytest.mark.owner
 
 
 def make(key: str, *, ended: timedelta) -> None:

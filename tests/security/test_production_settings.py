@@ -22,9 +22,10 @@ def production(tmp_path: Path, **changed: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "ORDERLY_ALLOWED_HOSTS": "shop.example",
-        "DATABASE_URL": "postgres://web@db.example/orderly",
-        "CELERY_BROKER_URL": "amqp://web@rabbit.example//",
-        "CELERY_RESULT_BACKEND": "redis://redis.example/1",
+        "DATABASE_URL": "postgres://web@db.example/orderly?sslmode=verify-full",
+        "ORDERLY_OWNER_DATABASE_URL": "postgres://owner@db.example/orderly?sslmode=verify-full",
+        "CELERY_BROKER_URL": "amqps://web@rabbit.example//",
+        "CELERY_RESULT_BACKEND": "rediss://redis.example/1?ssl_cert_reqs=required",
         "ORDERLY_DATA_DIR": str(tmp_path),
         "ORDERLY_MAIL_DIR": str(tmp_path),
         **changed,
@@ -55,6 +56,26 @@ def test_djangos_deployment_check_finds_nothing_to_warn_of(tmp_path: Path) -> No
     ), ended.stderr
 
 
+def test_one_role_of_the_database_for_everything_is_warned_of(tmp_path: Path) -> None:
+    ended = check(production(tmp_path, ORDERLY_OWNER_DATABASE_URL=""))
+    assert (ended.returncode, "config.W001" in ended.stderr) == (1, True), ended.stderr
+
+
+def test_connections_beyond_this_host_without_tls_are_warned_of(tmp_path: Path) -> None:
+    ended = check(production(tmp_path, CELERY_BROKER_URL="amqp://web:hidden@rabbit.example//"))
+    assert (ended.returncode, "CELERY_BROKER_URL leads to rabbit.example without TLS" in ended.stderr) == (
+        1,
+        True,
+    )
+    assert "hidden" not in ended.stderr
+
+
+def test_an_owner_of_another_database_is_refused_in_words(tmp_path: Path) -> None:
+    ended = check(production(tmp_path, ORDERLY_OWNER_DATABASE_URL="postgres://owner:hidden@db.example/other"))
+    assert (ended.returncode, "they are two roles of one database" in ended.stderr) == (1, True), ended.stderr
+    assert "hidden" not in ended.stderr
+
+
 def test_with_preloading_nothing_is_silenced(tmp_path: Path) -> None:
     ended = check(production(tmp_path, ORDERLY_HSTS_PRELOAD="yes"))
     assert (ended.returncode, "0 silenced" in ended.stdout) == (0, True), ended.stderr
@@ -70,8 +91,9 @@ def test_manage_py_runs_the_check_with_the_key_it_generates(tmp_path: Path) -> N
     ended = run(
         {
             **environment,
-            "CELERY_BROKER_URL": "redis://redis.example/0",
-            "DATABASE_URL": "postgres://db.example/o",
+            "CELERY_BROKER_URL": "rediss://redis.example/0?ssl_cert_reqs=required",
+            "DATABASE_URL": "postgres://db.example/o?sslmode=require",
+            "ORDERLY_OWNER_DATABASE_URL": "postgres://owner@db.example/o?sslmode=require",
         },
         *arguments,
     )

@@ -20,7 +20,7 @@ from shipping.dispatching import record_dispatch
 from shipping.labels import carrier
 from shipping.models import Reservation, Shipment, Stock, StockMovement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 ALL = (
     invariants.stock_is_conserved,

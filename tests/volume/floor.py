@@ -71,7 +71,7 @@ def durable_server() -> Iterator[str]:
     assert servers.postgres is not None
     try:
         servers.start(tied=True)
-        yield servers.postgres.url
+        yield servers.postgres.superuser_url
     finally:
         servers.leave()
         shutil.rmtree(folder, ignore_errors=True)

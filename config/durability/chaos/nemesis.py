@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import pairwise
 
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
@@ -40,7 +39,7 @@ class Nemesis:
         self._writing = threading.Lock()
         self.strikes: list[Strike] = []
         victims = Victims(stage.keeper, self._stopping)
-        queues = queues_of(settings.CELERY_BROKER_URL)
+        queues = queues_of(stage.broker)
         killing = Killing(stage, victims)
         servers = Servers(stage, victims, queues, self._stopping)
         disturbing = Disturbing(stage, victims, queues, servers, self._stopping)

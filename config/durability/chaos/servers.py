@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import redis
-from django.conf import settings
 from django.db import DatabaseError, connection
 
 from config.durability.chaos.plan import FaultKind
@@ -136,7 +135,7 @@ class Servers:
             self._stage.servers.start(tied=True)
 
     def _run_id(self) -> str:
-        info: Any = redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=5).info("server")
+        info: Any = redis.Redis.from_url(self._stage.broker, socket_timeout=5).info("server")
         return str(info["run_id"])
 
     def _until_answering(self) -> None:

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 import psutil
+from django.conf import settings
 from django.core.management import call_command
 
 from config.boot.paths import PROJECT
@@ -93,6 +94,12 @@ class Stage:
             if self._over.wait(0.05) or time.monotonic() > deadline:
                 raise TimeoutError("the main thread has not answered")
         return future.result()  # type: ignore[return-value]  # what `act` has returned
+
+    @property
+    def broker(self) -> str:
+        """The broker's address for whoever may empty it and ask it about itself."""
+        valkey, at_work = self.servers.valkey, str(settings.CELERY_BROKER_URL)
+        return valkey.admin_url(0) if valkey is not None and valkey.url(0) == at_work else at_work
 
     def resume_everybody(self) -> None:
         """Wake whoever is frozen."""

@@ -24,6 +24,7 @@ from config.bench.turn import World
 from config.boot.progress import say
 from config.durability.apart import Apart
 from config.supervisor.leftovers import RUN_ID, end_leftovers
+from orchestration.owner import as_owner
 from orchestration.terminal.pages import console_for
 
 
@@ -50,7 +51,7 @@ class Command(BaseCommand):
             if options["profile"]:
                 self.stdout.write(profile(world, options["profile"], options["shapes"], options["sagas"]))
                 return
-            machine = describe(world.template, world.broker, world.folder.root)
+            machine = describe(world.template, world.watched_broker, world.folder.root)
             run = Run(
                 world, chosen_sides(options["sides"], options["without"]), options["shapes"], options["rounds"],
                 options["sagas"],
@@ -73,13 +74,15 @@ class Command(BaseCommand):
         os.environ.setdefault("CELERY_RESULT_BACKEND", settings.CELERY_RESULT_BACKEND)
         say(f"bench: data in {apart.folder.root}")
         call_command("migrate", interactive=False, verbosity=0)
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(TABLE)
         connection.close()  # a database that somebody is connected to cannot be copied
+        postgres = apart.servers.postgres
         return World(
             apart.folder,
             apart.servers,
-            os.environ["DATABASE_URL"],
+            # Every turn makes and drops a copy, and begins with a checkpoint.
+            postgres.superuser_url if postgres is not None else os.environ["DATABASE_URL"],
             os.environ["CELERY_BROKER_URL"],
             os.environ["CELERY_RESULT_BACKEND"],
             {RUN_ID: run_id},

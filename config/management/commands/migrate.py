@@ -2,6 +2,8 @@
 
 Whoever asks for a table that is in use stands before all that come later, also before those who only read. A migration
 behind one long transaction would so stop the whole shop; given up after a moment and begun anew, it stops it for that moment.
+
+It works as the owner of the tables, and gives the application's role what that may have of each.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import OperationalError, connections
 
+from config.database_roles import put_application_right
+from orchestration.database import alias
 from orchestration.database_errors import LOCK_NOT_AVAILABLE, sqlstate
+from orchestration.owner import as_owner, has_owner, owner_alias
 
 LOCK_SECONDS = 2.0
 TRIES = 60
@@ -38,6 +43,16 @@ class Command(Migrate):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate; raises CommandError where the tables were never free."""
+        if options["database"] not in {alias(), owner_alias()}:
+            self._migrate(*args, **options)
+            return
+        options["database"] = alias()
+        with as_owner():
+            self._migrate(*args, **options)
+            if has_owner() and not (options["plan"] or options["check_unapplied"]):
+                put_application_right()
+
+    def _migrate(self, *args: Any, **options: Any) -> None:
         tries, patience = options.pop("tries"), options.pop("lock_seconds")
         link = connections[options["database"]]
         for number in range(1, tries + 1):

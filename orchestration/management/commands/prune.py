@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from orchestration.owner import as_owner
 from orchestration.retention.ages import Age, read_age
 from orchestration.retention.registry import ages_in_force, kinds
 from orchestration.retention.run import Pruned, prune
@@ -57,15 +58,17 @@ class Command(BaseCommand):
         ages: dict[str, Age] = {kind.name: options[kind.name.replace("-", "_")] for kind in known}
         self._told_at, began, done = 0.0, time.monotonic(), Pruned()
         try:
-            prune(
-                known,
-                ages,
-                batch=options["batch"],
-                pause=options["pause"],
-                dry_run=options["dry_run"],
-                tell=self._tell,
-                done=done,
-            )
+            # What the application works as may not remove a saga.
+            with as_owner():
+                prune(
+                    known,
+                    ages,
+                    batch=options["batch"],
+                    pause=options["pause"],
+                    dry_run=options["dry_run"],
+                    tell=self._tell,
+                    done=done,
+                )
         finally:  # also after Ctrl-C: what is gone is gone
             facts = report(done, ages, seconds=time.monotonic() - began)
             if options["json"]:

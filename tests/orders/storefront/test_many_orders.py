@@ -12,7 +12,7 @@ from orders.storefront.customer import SESSION_KEY
 from tests.volume.many_orders import CUSTOMER, ManyOrders, many_orders
 from tests.volume.plans import reading
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 
 @pytest.fixture(scope="module")
