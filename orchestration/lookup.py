@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from orchestration.core.arguments import shown
+from orchestration.core.storable import is_storable_text
 from orchestration.errors import SagaError, SagaNotFound
 from orchestration.models import Saga
 
@@ -29,6 +31,8 @@ def saga_called(called: str) -> Saga:
         raise SagaNotFound(
             "say which saga: its id, its reference (such as an order number), or its business key"
         )
+    if not is_storable_text(called):
+        raise SagaNotFound(f"no saga is called {shown(called)}; `saga list` shows the newest")
     fits = Q(reference=called) | Q(business_key=called)
     if (identity := _as_id(called)) is not None:
         exact = Saga.objects.filter(id=identity).first()
@@ -38,12 +42,14 @@ def saga_called(called: str) -> Saga:
     found = list(Saga.objects.filter(fits).order_by("-created_at")[: SHOWN + 1])
     if not found:
         raise SagaNotFound(
-            f"no saga has the id, reference or business key {called!r}; `saga list` shows the newest"
+            f"no saga has the id, reference or business key {shown(called)}; `saga list` shows the newest"
         )
     if len(found) > 1:
         listed = "".join(f"\n  {saga.id}  {saga}" for saga in found[:SHOWN])
         more = "\n  and more" if len(found) > SHOWN else ""
-        raise AmbiguousReference(f"several sagas are called {called!r}; name one by its id:{listed}{more}")
+        raise AmbiguousReference(
+            f"several sagas are called {shown(called)}; name one by its id:{listed}{more}"
+        )
     return found[0]
 
 

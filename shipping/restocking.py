@@ -9,9 +9,13 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.core.arguments import plain
 from shipping.locks import lock_with_waiting, wanted_by_waiting
 from shipping.models import MovementKind, Reservation, ReservationState, Stock, StockMovement
 from shipping.reservations import quantities, serve
+
+MOST_UNITS = 1_000_000
+"""Units of one product in one delivery: more is a slip of the finger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +49,16 @@ def restock_products(*, units: Mapping[str, int], to_fill: bool = False) -> Rest
 
     Raises:
         UnknownProduct: nothing was added.
-        ValueError: a number of units below 1; nothing was added.
+        ValueError: a number of units below 1 or above MOST_UNITS; nothing was added.
     """
     if wrong := sorted(sku for sku, number in units.items() if number < 1):
         raise ValueError(f"{', '.join(wrong)}: add at least one unit")
+    if wrong := sorted(sku for sku, number in units.items() if number > MOST_UNITS):
+        raise ValueError(f"{', '.join(wrong)}: add at most {MOST_UNITS} units at once")
     with transaction.atomic():
         stock, waiting = lock_with_waiting({*units, *(wanted_by_waiting() if to_fill else ())})
         if unknown := sorted(units.keys() - stock.keys()):
-            raise UnknownProduct(f"the warehouse has no product {', '.join(unknown)}")
+            raise UnknownProduct(f"the warehouse has no product {', '.join(map(plain, unknown))}")
         added = dict(units)
         if to_fill:
             added = dict(Counter(added) + _missing(stock, waiting, added))

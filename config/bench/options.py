@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from config.bench.shapes import SHAPES
 from config.durability.chaos.options import number
+from orchestration.command_line import file, one_of
+from orchestration.core.arguments import shown
 
 SIDES = ("bare", "distributed", "run_ahead", "dbos", "floor")
 
@@ -22,9 +23,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sides", type=_names(SIDES), default=SIDES, help=", ".join(SIDES))
     parser.add_argument("--without", type=_names(SIDES), default=(), help="sides to leave out")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page, and its chart beside it")
+    parser.add_argument("--write", type=file, metavar="FILE", help="write the page, and its chart beside it")
     parser.add_argument(
-        "--profile", choices=("bare", "distributed", "run_ahead"), help="profile this side's worker instead"
+        "--profile",
+        type=one_of(("bare", "distributed", "run_ahead")),
+        metavar="SIDE",
+        help="profile this side's worker instead",
     )
 
 
@@ -38,7 +42,7 @@ def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
     def read(text: str) -> tuple[str, ...]:
         names = tuple(name.strip() for name in text.split(","))
         if unknown := [name for name in names if name not in known]:
-            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+            raise argparse.ArgumentTypeError(f"{shown(unknown[0])} is none of {', '.join(known)}")
         return names
 
     return read

@@ -31,6 +31,8 @@ def run_bench(argv: list[str], named: DataFolder | None) -> int:
         raise Refusal("no side is left to measure: --without names all of --sides.")
     if options.write is not None and not options.write.absolute().parent.is_dir():
         raise Refusal(f"{options.write.absolute().parent} is not a folder, so --write cannot write there.")
+    if options.write is not None and options.write.is_dir():
+        raise Refusal(f"{options.write} is a folder: name a file in it for --write.")
     if not os.environ.get("CELERY_RESULT_BACKEND", "redis").startswith("redis"):
         raise Refusal("CELERY_RESULT_BACKEND must be Redis or Valkey: it counts the chords of every side.")
     _refuse_encryption(os.environ.get("DATABASE_URL", ""))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -37,6 +38,7 @@ from config.supervisor.record import (
     started_at,
     write_record,
 )
+from orchestration.core.arguments import shown
 
 _SEE_FILE = "the password in secrets.json"
 _READY_WITHIN = 90.0
@@ -97,9 +99,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
+    number = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
     if not 0 < number < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a port; give a number from 1 to 65535")
     return number
 
 

@@ -59,6 +59,11 @@ def is_number(given: object) -> bool:
     return True
 
 
+def plain(text: str) -> str:
+    """A text without quotes where it is short and can be printed, else as `shown`."""
+    return text if text.isprintable() and len(text) <= 2 * LONGEST_SHOWN else shown(text)
+
+
 def shown(given: object) -> str:
     """A value as it stands in a sentence: itself where that is short and plain, else what it is."""
     if given is None or isinstance(given, bool | float):

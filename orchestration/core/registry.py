@@ -5,6 +5,7 @@ A process-wide table, filled by importing each app's `sagas.py` at start, and on
 
 from __future__ import annotations
 
+from orchestration.core.arguments import shown
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Wait
 from orchestration.errors import DefinitionError, UnknownDefinition
@@ -48,7 +49,7 @@ def latest(name: str) -> SagaDefinition:
     versions = [definition for (known, _), definition in _definitions.items() if known == name]
     if not versions:
         raise UnknownDefinition(
-            f"no saga definition is called {name!r}; known: {', '.join(sorted({n for n, _ in _definitions})) or 'none'}"
+            f"no saga definition is called {shown(name)}; known: {', '.join(sorted({n for n, _ in _definitions})) or 'none'}"
         )
     return max(versions, key=lambda definition: definition.version)
 

@@ -12,14 +12,16 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from orchestration.core import registry
+from orchestration.core.arguments import is_name, shown
 from orchestration.core.binding import takers_of
 from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.storable import LONGEST_MESSAGE, is_storable_text
 from orchestration.database import transaction
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import database_now
-from orchestration.errors import InvalidDecision, TransitionRefused
+from orchestration.errors import InvalidDecision, TransitionRefused, UnknownDefinition
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services.waking import wake
 
@@ -169,22 +171,72 @@ def _is_unsure(row: SagaStep) -> bool:
     return row.unsure or row.state in (StepState.RUNNING.value, StepState.UNKNOWN.value)
 
 
+LONGEST_NAME = 100
+"""Characters of the name of who decides."""
+
+
 def check_decision(by: str, reason: str) -> None:
-    """Refuse a decision without a name or a reason.
+    """Refuse a decision without a name or a reason, or with one that the history cannot keep.
 
     Raises:
-        InvalidDecision: one of them is empty.
+        InvalidDecision: saying what is missing, or what is wrong with it.
+    """
+    check_name(by)
+    if not reason.strip():
+        raise InvalidDecision("say why; the reason is kept in the history")
+    check_reason(reason)
+
+
+def check_name(by: str) -> None:
+    """Refuse a decision that says not, or cannot be kept, whose it is.
+
+    Raises:
+        InvalidDecision: saying so.
     """
     if not by.strip():
         raise InvalidDecision("say who decides; it is kept in the history")
-    if not reason.strip():
-        raise InvalidDecision("say why; the reason is kept in the history")
+    if len(by) > LONGEST_NAME or not is_storable_text(by):
+        raise InvalidDecision(f"say who decides in a text of at most {LONGEST_NAME} characters")
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a reason that the history cannot keep; an empty one it can.
+
+    Raises:
+        InvalidDecision: saying so.
+    """
+    if len(reason) > LONGEST_MESSAGE or not is_storable_text(reason):
+        raise InvalidDecision(f"say why in a text of at most {LONGEST_MESSAGE} characters")
 
 
 def newest_row(saga: Saga, step: str, direction: str, *, lock: bool = True) -> SagaStep | None:
-    """The newest generation of a saga's step. Locked only after its saga, or two transactions could wait for each other."""
+    """The newest generation of a saga's step. Locked only after its saga, or two transactions could wait for each other.
+
+    Raises:
+        InvalidDecision: its definition has no step of that name; the message names those it has.
+    """
+    _check_text(step)
     rows = SagaStep.objects.filter(saga=saga, name=step, direction=direction).order_by("-generation")
-    return (rows.select_for_update() if lock else rows).first()
+    found = (rows.select_for_update() if lock else rows).first()
+    if found is None:
+        _check_step(saga, step)
+    return found
+
+
+def _check_text(step: str) -> None:
+    if not is_name(step):
+        raise InvalidDecision(f"say which step by its name, not {shown(step)}")
+
+
+def _check_step(saga: Saga, step: str) -> None:
+    try:
+        definition = registry.find(saga.definition, saga.version)
+    except UnknownDefinition:
+        return  # nobody here can say which steps it has
+    if step not in definition.steps and step not in definition.waits:
+        raise InvalidDecision(
+            f"{definition} has no step {shown(step)}; it has {', '.join([*definition.steps, *definition.waits])}"
+        )
 
 
 def earlier_decision(saga: Saga, step: str) -> str:

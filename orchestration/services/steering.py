@@ -16,6 +16,7 @@ from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import newest_rows, view_of
 from orchestration.errors import TransitionRefused
 from orchestration.models import Saga
+from orchestration.services.deciding import check_name, check_reason
 from orchestration.services.waking import wake
 
 
@@ -26,9 +27,12 @@ def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
 
     Raises:
         SagaNotFound: there is no such saga.
+        InvalidDecision: name or reason cannot be kept.
         TransitionRefused: it has passed its point of no return, has ended, or is being undone for another reason; the
             message says which. Nothing has changed.
     """
+    check_name(by)
+    check_reason(reason)
     with transaction.atomic():
         saga = lock_saga(saga_id)
         state = SagaState(saga.state)
@@ -55,6 +59,7 @@ def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
 
 def pause_saga(*, saga_id: UUID, by: str) -> Saga:
     """Hold a saga where it is; what is under way is finished and recorded. Idempotent."""
+    check_name(by)
     with transaction.atomic():
         saga = lock_saga(saga_id)
         if not saga.paused:
@@ -69,6 +74,7 @@ def pause_saga(*, saga_id: UUID, by: str) -> Saga:
 
 def resume_saga(*, saga_id: UUID, by: str) -> Saga:
     """Let a paused saga go on. Idempotent."""
+    check_name(by)
     with transaction.atomic():
         saga = lock_saga(saga_id)
         if saga.paused:

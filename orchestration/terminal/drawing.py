@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 from orchestration.core import registry
+from orchestration.core.arguments import shown
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.drawing.words import UNDO_MARK
 from orchestration.core.mermaid import mermaid
@@ -51,8 +53,10 @@ def definition_called(called: str) -> SagaDefinition:
     name, _, version = called.partition("@")
     if not version:
         return registry.latest(name)
-    if not version.isdigit():
-        raise UnknownDefinition(f"{called!r}: write a version as a number, for example {name}@1")
+    if re.fullmatch("[0-9]{1,9}", version) is None:
+        raise UnknownDefinition(
+            f"{shown(called)}: write a version as a number, for example {shown(name)[1:-1]}@1"
+        )
     return registry.find(name, int(version))
 
 

@@ -18,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from orchestration.core.arguments import plain, shown
+from orchestration.core.storable import is_storable_text
 from orchestration.money import UnknownCurrency, to_minor_units
 from orders.errors import CatalogError, Problem
 from orders.models import Product, SearchWords
@@ -88,9 +90,9 @@ def _read_content(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
-        raise CatalogError([Problem("", f"cannot read {path}: {error.strerror}")]) from error
+        raise CatalogError([Problem("", f"cannot read {shown(str(path))}: {error.strerror}")]) from error
     except (ValueError, RecursionError) as error:
-        raise CatalogError([Problem("", f"{path} is not JSON in UTF-8: {error}")]) from error
+        raise CatalogError([Problem("", f"{shown(str(path))} {_why_no_json(error)}")]) from error
 
 
 def _rows_of(content: Any) -> list[Any]:
@@ -106,12 +108,12 @@ def _read_search_words(content: Any) -> tuple[dict[str, str], list[Problem]]:
     if not isinstance(given, dict):
         return {}, [Problem("search_words", "must be an object: a category or SKU, and its words")]
     wrong = [
-        Problem(f"search_words.{subject[:100]}", f"must be text of 1 to {LONGEST_WORDS:,} characters")
+        Problem(f"search_words.{plain(subject)}", f"must be text of 1 to {LONGEST_WORDS:,} characters")
         for subject, words in given.items()
         if not isinstance(words, str)
         or not 0 < len(words.strip()) <= LONGEST_WORDS
         or not 0 < len(subject) <= TEXT_LIMITS["category"]
-        or "\0" in subject + words
+        or not is_storable_text(subject + words)
     ]
     return ({subject: words.strip() for subject, words in given.items()} if not wrong else {}), wrong
 
@@ -123,6 +125,18 @@ def _write_search_words(given: dict[str, str]) -> None:
         unique_fields=["subject"],
         update_fields=["words"],
     )
+
+
+def _why_no_json(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return f"is not JSON: {error}"
+        case UnicodeDecodeError():
+            return "is not text in UTF-8; save it as such"
+        case RecursionError():
+            return "is nested too deeply; write a list of products"
+        case _:
+            return "has a number with too many digits; write a smaller one"
 
 
 def _read_product(row: Any, place: str) -> tuple[list[Problem], Product | None, int]:
@@ -140,7 +154,7 @@ def _read_product(row: Any, place: str) -> tuple[list[Problem], Product | None, 
             not isinstance(value, str)
             or len(value) > most
             or (required and not value.strip())
-            or "\0" in value
+            or not is_storable_text(value)
         ):
             wrong(field, f"must be text of {1 if required else 0} to {most} characters")
     price, currency = 0, row.get("currency")

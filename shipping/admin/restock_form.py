@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from django import forms
 
-MOST_UNITS = 1_000_000
+from shipping.restocking import MOST_UNITS
+
 """Of one product in one delivery."""
 
 

@@ -17,9 +17,14 @@ from config.durability.matrix import TRIES, Matrix, Outcome
 from config.durability.page import document, terminal_table
 from config.durability.table import Cell, cells, excluded
 from config.durability.world import World
+from orchestration.command_line import file_to_write, one_of
+from orchestration.core.arguments import plain
 from orchestration.crash_points import MODES, POINTS
 from orchestration.terminal.pages import console_for
 from orchestration.verification import run_invariants
+
+SHOWN = 25
+"""Names listed before the rest is only counted."""
 
 
 class Command(BaseCommand):
@@ -38,10 +43,13 @@ class Command(BaseCommand):
             "--modes", type=_names(MODES, "mode"), metavar="kill,hang", help="only these modes"
         )
         parser.add_argument("--cells", type=_cell_names, metavar="K7:kill:forward,…", help="only these cells")
-        parser.add_argument("--third", type=int, choices=(1, 2, 3), help="every third cell, from this one on")
+        parser.add_argument("--third", type=_third, help="every third cell, from this one on")
         parser.add_argument("--json", action="store_true", help="print one JSON object last")
         parser.add_argument(
-            "--write", type=_writable, metavar="FILE", help="write the page of the matrix, once all is green"
+            "--write",
+            type=file_to_write,
+            metavar="FILE",
+            help="write the page of the matrix, once all is green",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -105,6 +113,10 @@ class Command(BaseCommand):
             console.print(f"verify: {violation}", markup=False)
 
 
+def _third(text: str) -> int:
+    return int(one_of(("1", "2", "3"))(text))
+
+
 def _choose(options: dict[str, Any]) -> list[Cell]:
     found = [
         cell
@@ -121,7 +133,8 @@ def _names(known: dict[str, str], what: str) -> Any:
         names = frozenset(name.strip() for name in text.split(",") if name.strip())
         if not names or (unknown := sorted(names - known.keys())):
             raise argparse.ArgumentTypeError(
-                f"{', '.join(unknown) if names else 'nothing'} is no {what}; there are {', '.join(known)}"
+                f"{plain(', '.join(unknown)) if names else 'nothing'} is no {what}; there are {', '.join([*known][:SHOWN])}"
+                + (f" and {len(known) - SHOWN} more, see docs/crash-matrix.md" if len(known) > SHOWN else "")
             )
         return names
 
@@ -130,13 +143,6 @@ def _names(known: dict[str, str], what: str) -> Any:
 
 def _cell_names(text: str) -> frozenset[str]:
     return _names({cell.name: "" for cell in cells()}, "cell")(text)  # type: ignore[no-any-return]  # argparse's own shape
-
-
-def _writable(text: str) -> Path:
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist; make it or name another")
-    return path
 
 
 def _where() -> str:

@@ -16,6 +16,7 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import OperationalError, connections
 
 from config.database_roles import put_application_right
+from orchestration.command_line import seconds, whole_number
 from orchestration.database import alias
 from orchestration.database_errors import LOCK_NOT_AVAILABLE, sqlstate
 from orchestration.owner import as_owner, has_owner, owner_alias
@@ -37,9 +38,17 @@ class Command(Migrate):
         """Declare Django's options and two more."""
         super().add_arguments(parser)
         parser.add_argument(
-            "--lock-seconds", type=float, default=LOCK_SECONDS, help="how long to wait for a table at a time"
+            "--lock-seconds",
+            type=seconds(3_600),
+            default=LOCK_SECONDS,
+            help="how long to wait for a table at a time",
         )
-        parser.add_argument("--tries", type=int, default=TRIES, help="how often to wait before giving up")
+        parser.add_argument(
+            "--tries",
+            type=whole_number(most=100_000),
+            default=TRIES,
+            help="how often to wait before giving up",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate; raises CommandError where the tables were never free."""

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 _ADMIN = "admin"
 _CATALOG = Path("orders") / "fixtures" / "northwind" / "catalog.json"
@@ -21,14 +21,20 @@ class Command(BaseCommand):
     help = "Ready the database for `up` (reads the admin's passwords as JSON from standard input)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        passwords = json.load(sys.stdin)
+        try:
+            passwords = json.load(sys.stdin)
+            chosen = {"generated": passwords["generated"], "chosen": passwords["chosen"]}
+        except (ValueError, RecursionError, TypeError, KeyError):
+            raise CommandError(
+                'write {"generated": "...", "chosen": "..."} to standard input, as `up` does; run `up` instead'
+            ) from None
         call_command("migrate", interactive=False, verbosity=0)
         if not apps.get_model("orders", "Product")._default_manager.exists():
             call_command("import_catalog", str(settings.BASE_DIR / _CATALOG), stdout=sys.stderr)
         if not settings.WHITENOISE_USE_FINDERS:
             # In production only what was gathered is served: without it no page has its styles and scripts.
             call_command("collectstatic", interactive=False, verbosity=0, stdout=sys.stderr)
-        answer = {"user": _ADMIN, "password": _ensure_admin(**passwords)}
+        answer = {"user": _ADMIN, "password": _ensure_admin(**chosen)}
         self.stdout.write(json.dumps(answer))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from orchestration.command_line import seconds, whole_number
 from orchestration.owner import as_owner
 from orchestration.retention.ages import Age, read_age
 from orchestration.retention.registry import ages_in_force, kinds
@@ -43,10 +44,14 @@ class Command(BaseCommand):
                 help=f"{kind.what} ({written(ages[kind.name])})",
             )
         parser.add_argument(
-            "--batch", type=_batch, default=100, metavar="N", help="rows per transaction (100)"
+            "--batch",
+            type=whole_number(most=10_000),
+            default=100,
+            metavar="N",
+            help="rows per transaction (100)",
         )
         parser.add_argument(
-            "--pause", type=_pause, default=0.05, metavar="SECONDS", help="between two batches (0.05)"
+            "--pause", type=seconds(60), default=0.05, metavar="SECONDS", help="between two batches (0.05)"
         )
         parser.add_argument("--dry-run", action="store_true", help="only count; lock and remove nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object last")
@@ -96,15 +101,3 @@ def _age(text: str) -> timedelta | None:
         return read_age(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _batch(text: str) -> int:
-    if not 1 <= (number := int(text)) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 10000")
-    return number
-
-
-def _pause(text: str) -> float:
-    if not 0 <= (seconds := float(text)) <= 60:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 60 seconds")
-    return seconds

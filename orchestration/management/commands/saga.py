@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from orchestration.command_line import LARGEST_ID, file, json_object, one_of, text, whole_number
+from orchestration.core.arguments import shown
 from orchestration.core.states import SagaState
+from orchestration.core.storable import LONGEST_MESSAGE
 from orchestration.engine.seals import source_key
 from orchestration.errors import SagaError
 from orchestration.history_pages import PAGE
@@ -27,6 +28,7 @@ from orchestration.services import (
     settle_step,
     skip_step,
 )
+from orchestration.services.deciding import LONGEST_NAME
 from orchestration.snapshot import reading
 from orchestration.terminal.counting import dead_letters, dead_letters_page, statistics, statistics_page
 from orchestration.terminal.drawing import drawing
@@ -35,6 +37,8 @@ from orchestration.terminal.pages import console_for, list_page, saga_page
 from orchestration.terminal.words import harmless
 
 REF = "saga id, reference (such as an order number) or business key"
+_ref = text(f"a {REF}", 200)
+_most = whole_number(most=1_000_000)
 
 
 class Command(BaseCommand):
@@ -51,28 +55,44 @@ class Command(BaseCommand):
             added: CommandParser = commands.add_parser(name, help=told)
             added.set_defaults(act=act)
             if ref:
-                added.add_argument("ref", metavar="REF", help=REF)
+                added.add_argument("ref", type=_ref, metavar="REF", help=REF)
             if name != "graph":
                 added.add_argument("--json", action="store_true", help="print one JSON object")
             return added
 
         listed = command("list", "the newest sagas", self._list, ref=False)
-        listed.add_argument("--state", choices=[state.value for state in SagaState], metavar="STATE")
-        listed.add_argument("--definition", metavar="NAME")
-        listed.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many (50)")
+        listed.add_argument("--state", type=one_of([state.value for state in SagaState]), metavar="STATE")
+        listed.add_argument("--definition", type=text("the name of a definition"), metavar="NAME")
+        listed.add_argument("--limit", type=_most, default=50, metavar="N", help="at most so many (50)")
         shown = command("show", "one saga and what happened to it, the newest first", self._show)
         shown.add_argument(
-            "--before", type=_positive, metavar="N", help="only entries of its history before this number"
+            "--before",
+            type=whole_number(),
+            metavar="N",
+            help="only entries of its history before this number",
         )
         shown.add_argument(
-            "--limit", type=_positive, default=PAGE, metavar="N", help=f"at most so many entries ({PAGE})"
+            "--limit", type=_most, default=PAGE, metavar="N", help=f"at most so many entries ({PAGE})"
         )
         command("replay", "rebuild a saga from its history and compare", self._replay)
         graph = command("graph", "draw a definition", self._graph, ref=False)
-        graph.add_argument("definition", metavar="DEFINITION", help="its name, or name@version")
-        graph.add_argument("--format", choices=["mermaid", "svg", "json"], default="mermaid")
-        graph.add_argument("--saga", metavar="REF", help="colour the steps as they stand in this saga")
-        graph.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of stdout")
+        graph.add_argument(
+            "definition",
+            type=text("the name of a definition"),
+            metavar="DEFINITION",
+            help="its name, or name@version",
+        )
+        graph.add_argument(
+            "--format",
+            type=one_of(["mermaid", "svg", "json"]),
+            default="mermaid",
+            metavar="FORMAT",
+            help="mermaid, svg or json (mermaid)",
+        )
+        graph.add_argument(
+            "--saga", type=_ref, metavar="REF", help="colour the steps as they stand in this saga"
+        )
+        graph.add_argument("--out", type=file, metavar="FILE", help="write to a file instead of stdout")
         retried = command("retry", "have a step that was given up tried again", self._retry)
         settled = command("settle", "say what became of a step, having looked at the provider", self._settle)
         skipped = command("skip", "leave out an undo that was given up, or a step past the pivot", self._skip)
@@ -95,38 +115,57 @@ class Command(BaseCommand):
             help="it has none and never will",
         )
         settled.add_argument(
-            "--result", type=_json_object, metavar="JSON", help="with --done: what the step gave"
+            "--result", type=json_object, metavar="JSON", help="with --done: what the step gave"
         )
-        settled.add_argument("--result-type", metavar="TYPE", help="where the result would fit several types")
+        settled.add_argument(
+            "--result-type",
+            type=text("the name of a result's type"),
+            metavar="TYPE",
+            help="where the result would fit several types",
+        )
         cancelled = command("cancel", "stop a saga and have it undone", self._cancel)
         aside = command(
             "dead-letters", "messages that no worker could take in", self._dead_letters, ref=False
         )
-        aside.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many (50)")
+        aside.add_argument("--limit", type=_most, default=50, metavar="N", help="at most so many (50)")
         command("stats", "sagas by state, rescues by reason, what waits", self._stats, ref=False)
         resent = command(
             "resend", "send an event again that a worker of ours had set aside", self._resend, ref=False
         )
-        resent.add_argument("message", type=_positive, metavar="MESSAGE", help="number in the outbox")
+        resent.add_argument(
+            "message", type=whole_number(most=LARGEST_ID), metavar="MESSAGE", help="number in the outbox"
+        )
         key = command(
             "key", "the key with which a source seals its events; keep it secret", self._key, ref=False
         )
-        key.add_argument("source", metavar="SOURCE", help="as its events name it")
+        key.add_argument(
+            "source", type=text("a source of events", 100), metavar="SOURCE", help="as its events name it"
+        )
         decisions = [retried, settled, skipped, cancelled, resent]
         for decision in decisions:
-            decision.add_argument("--reason", required=True, help="why; kept in the history")
+            decision.add_argument(
+                "--reason",
+                type=text("a reason", LONGEST_MESSAGE, "say why in"),
+                required=True,
+                help="why; kept in the history",
+            )
         decisions.append(command("pause", "hold a saga where it is", self._pause))
         decisions.append(command("resume", "let a paused saga go on", self._resume))
         for decision in decisions:
             decision.add_argument(
-                "--by", default=_who(), metavar="NAME", help="who decides; kept in the history"
+                "--by",
+                type=text("a name", LONGEST_NAME, "say who decides in"),
+                default=_who(),
+                metavar="NAME",
+                help="who decides; kept in the history",
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             options["act"](options)
         except SagaError as error:
-            raise CommandError(str(error), returncode=1) from error
+            told = "\n".join(harmless(line) for line in str(error).splitlines())
+            raise CommandError(told, returncode=1) from error
         finally:
             self.stdout.flush()
 
@@ -183,7 +222,9 @@ class Command(BaseCommand):
         try:
             options["out"].write_text(drawn, encoding="utf-8")
         except OSError as error:
-            raise CommandError(f"cannot write {options['out']}: {error.strerror}", returncode=1) from None
+            raise CommandError(
+                f"cannot write {shown(str(options['out']))}: {error.strerror}", returncode=1
+            ) from None
         self.stderr.write(f"written to {options['out']}", lambda text: text)
 
     def _cancel(self, options: dict[str, Any]) -> None:
@@ -235,7 +276,7 @@ class Command(BaseCommand):
 
 
 def _add_step(parser: CommandParser, *, usual: str) -> None:
-    parser.add_argument("step", metavar="STEP")
+    parser.add_argument("step", type=text("the name of a step"), metavar="STEP")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--undo", dest="direction", action="store_const", const="undo", default=usual)
     if usual == "undo":
@@ -243,22 +284,6 @@ def _add_step(parser: CommandParser, *, usual: str) -> None:
             "--forward", dest="direction", action="store_const", const="forward", help="a step past the pivot"
         )
     way.add_argument("--after-undo", dest="direction", action="store_const", const="after_undo")
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"this is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise argparse.ArgumentTypeError('write a JSON object, such as {"refund_id": "re_1"}')
-    return found
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError(text)
-    return number
 
 
 def _who() -> str:

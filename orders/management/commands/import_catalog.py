@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from orchestration.command_line import file
 from orders.errors import CatalogError
 from orders.services.catalog import import_catalog
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         """One file."""
         parser.add_argument(
             "file",
-            type=Path,
+            type=file,
             help='JSON: {"products": [{"sku", "name", "unit_price", ...}], "search_words": {"a category or SKU": "words"}}',
         )
 

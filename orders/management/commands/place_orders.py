@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from orchestration.command_line import file, seconds
+from orchestration.core.arguments import shown
 from orders.batch.following import StillUnderWay, WorkersGone
 from orders.batch.placing import BatchResult, follow_to_endings, place_lines
 from orders.batch.reading import read_lines
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One file, and how long to stay."""
-        parser.add_argument("file", type=Path, metavar="FILE", help="- is standard input")
+        parser.add_argument("file", type=file, metavar="FILE", help="- is standard input")
         parser.add_argument(
             "--sequential",
             action="store_true",
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--at-most",
-            type=_seconds,
+            type=seconds(31_536_000, above_zero=True),
             metavar="SECONDS",
             help="with --wait: stay no longer, name the orders that have not ended, and end with status 3",
         )
@@ -62,7 +63,7 @@ class Command(BaseCommand):
         try:
             lines = list(read_lines(options["file"]))  # read once: a pipe has no second time
         except OSError as error:
-            raise CommandError(f"cannot read {options['file']}: {error.strerror}") from None
+            raise CommandError(f"cannot read {shown(str(options['file']))}: {error.strerror}") from None
         if (options["wait"] or options["sequential"]) and (why := missing_workers()) is not None:
             raise CommandError(f"nothing was placed: {why}", returncode=2)
         result = BatchResult()
@@ -101,13 +102,6 @@ class Command(BaseCommand):
             raise CommandError(str(late), returncode=3)
         if result.errors:
             raise CommandError(_in_words(result.errors), returncode=1)
-
-
-def _seconds(text: str) -> float:
-    """A number of seconds above zero, for argparse."""
-    if not 0 < (seconds := float(text)) < float("inf"):
-        raise ValueError(text)
-    return seconds
 
 
 def _progress_bar(*, is_hidden: bool) -> Progress:
