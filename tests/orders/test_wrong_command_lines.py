@@ -55,7 +55,7 @@ RIGHT: dict[str, set[str]] = {
     "chaos --minutes": {"a fraction"},
 }
 """What may stand there, of all that is tried; in every other place nothing of it."""
-RUN_SOMETHING = {"bench", "chaos", "crash_matrix", "migrate"}
+RUN_SOMETHING = {"bench", "chaos", "crash_matrix", "migrate", "prune"}
 """What they do is tried elsewhere; here only what they understand."""
 
 
