@@ -118,6 +118,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(out)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quickly_emptied() -> None:
+    from tests.emptying import install
+
+    install()
+
+
 @pytest.fixture
 def process_environment(django_db_setup: None) -> dict[str, str]:
     """Return the environment for a process a test starts, so that it works on the test's own database."""

@@ -60,10 +60,8 @@ def _work_as(role: str) -> None:
 
 def _give_rights() -> None:
     """The test database has tables that no migration knows; the application's role works on them as on any other."""
-    from django.core.management.commands import flush
     from django.db import connections
 
-    from orchestration.owner import as_owner
     from orchestration.privileges import put_right
 
     if os.environ[OWNER] == os.environ[APPLICATION]:
@@ -72,15 +70,6 @@ def _give_rights() -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         put_right(cursor, role, [name for (name,) in cursor.fetchall()])
-    command: Any = flush.Command
-    if not hasattr(command, "as_the_application"):
-        emptied = command.handle
-
-        def as_the_owner(self: Any, **options: Any) -> Any:
-            with as_owner():
-                return emptied(self, **options)
-
-        command.as_the_application, command.handle = emptied, as_the_owner
 
 
 @pytest.hookimpl(wrapper=True)
