@@ -6,12 +6,15 @@ not read gets to a handler, whatever a proxy before it has made of the address. 
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import tornado.web
 from celery.__main__ import main
 from flower.app import Flower
 from flower.views.monitor import Metrics
+
+from config.boot.secret_files import read_secret_files
 
 READING = frozenset({"GET", "HEAD"})
 TASK_LIST = "/tasks/datatable"
@@ -43,5 +46,6 @@ def watch_only() -> None:
 
 
 if __name__ == "__main__":
+    read_secret_files(os.environ)  # before Flower reads its options there
     watch_only()
     main()

@@ -48,6 +48,7 @@ def _start_servers() -> None:
         "ORDERLY_POOLED",
     ):
         os.environ.pop(name, None)
+        os.environ.pop(f"{name}_FILE", None)
     os.environ.update(
         {k: v for k, v in {"DATABASE_URL": chosen.database, "CELERY_BROKER_URL": chosen.broker}.items() if v}
     )

@@ -29,6 +29,7 @@ from config.boot.progress import Refusal
 from config.durability.keeper import Keeper
 from config.servers.embedded import EmbeddedServers
 from config.servers.process import wait_until
+from config.servers.remembered import OWNER_URL
 
 WORKER_READY_WITHIN = 60.0
 PROFILE_WITHIN = 30.0
@@ -160,6 +161,7 @@ def turn(
             **world.run_id,
             OBSERVER: database,
             "DATABASE_URL": database,
+            OWNER_URL: database,
             **world.places(side),
             **side.environment,
         }

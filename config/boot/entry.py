@@ -16,6 +16,7 @@ from types import FrameType
 from config.boot.environment import ensure_environment
 from config.boot.paths import DataFolder, default_data_folder
 from config.boot.progress import Refusal, say
+from config.boot.secret_files import read_secret_files
 
 _OWN_COMMANDS = """\
 Orderly's own commands (each takes --help; every command takes --data-dir FOLDER):
@@ -53,6 +54,7 @@ def main(arguments: list[str]) -> int:
         ensure_environment(with_tests=command == "test", arguments=arguments)
         # From here on everything that is made belongs to a system: ledgers, mail, logs, sockets are nobody else's to read.
         os.umask(0o077)
+        read_secret_files(os.environ)
         return _run(command, rest, folder, named=rest != arguments)
     except Refusal as refusal:
         say(str(refusal))

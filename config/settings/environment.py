@@ -1,6 +1,7 @@
 """Reads what the settings need from the environment, and says what to do where something is missing.
 
-No secret has a default: a process that was not started through `manage.py` must be told its own.
+No secret has a default: a process that was not started through `manage.py` must be told its own. Each may be given by a file
+(`NAME_FILE`), which is read here, once.
 """
 
 from __future__ import annotations
@@ -8,6 +9,14 @@ from __future__ import annotations
 import os
 
 from django.core.exceptions import ImproperlyConfigured
+
+from config.boot.progress import Refusal
+from config.boot.secret_files import read_secret_files
+
+try:
+    read_secret_files(os.environ)
+except Refusal as refusal:
+    raise ImproperlyConfigured(str(refusal)) from None
 
 
 def required(name: str, meaning: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
+from config.boot.secret_files import SECRETS
 from config.queues import QUEUES
 from config.servers.ports import LOOPBACK, answers
 
@@ -21,14 +22,6 @@ CHECKED_ALREADY = {"CELERY_SKIP_CHECKS": "1"}
 """For processes of Celery: `prepare` has run Django's system checks a moment ago, and they cost each start a second."""
 
 
-SECRETS = frozenset(
-    {
-        "SECRET_KEY", "DATABASE_URL", "ORDERLY_OWNER_DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "ORDERLY_API_TOKENS",
-        "ORDERLY_GATEWAY_SECRET", "ORDERLY_CARRIER_SECRET", "ORDERLY_ADMIN_PASSWORD", "ORDERLY_SMTP_PASSWORD",
-        "ORDERLY_LIMITS_URL", "FLOWER_BASIC_AUTH",
-    }
-)  # fmt: skip
-"""Variables whose values nobody may read who does not need them."""
 _DJANGO = frozenset({"SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"})
 """Without these the settings of the project do not load."""
 _WORKER = _DJANGO | {"ORDERLY_GATEWAY_SECRET", "ORDERLY_CARRIER_SECRET", "ORDERLY_SMTP_PASSWORD"}

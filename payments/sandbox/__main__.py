@@ -49,9 +49,10 @@ def _stop(server: GatewayServer) -> None:
 
 
 def _required(name: str) -> str:
-    value = os.environ.get(name, "")
+    file = os.environ.get(f"{name}_FILE", "")
+    value = Path(file).read_text().strip() if file else os.environ.get(name, "")
     if not value:
-        raise ValueError(f"set {name} in the environment")
+        raise ValueError(f"set {name} in the environment, or {name}_FILE")
     return value
 
 

@@ -15,13 +15,14 @@ from config.bench.counting import COUNT_INTO, Published, read_published
 from config.bench.proxy import Conversation, Proxy, Tally, normal
 from config.boot.paths import PROJECT
 from tests.bootstrap.running_system import wait_until
+from tests.roles import owner_url
 
 INSERT = "INSERT INTO counted VALUES (%s)"
 
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    with Proxy(os.environ["DATABASE_URL"]) as running:
+    with Proxy(owner_url()) as running:
         yield running
 
 
@@ -95,7 +96,7 @@ def test_statements_are_told_without_their_values() -> None:
 
 
 def test_the_proxy_leaves_nothing_behind(proxy: Proxy, link: psycopg2.extensions.connection) -> None:
-    with Proxy(os.environ["DATABASE_URL"]) as other:
+    with Proxy(owner_url()) as other:
         held = psycopg2.connect(other.url)
     with pytest.raises(psycopg2.OperationalError):
         held.cursor().execute("SELECT 1")
@@ -127,7 +128,7 @@ def test_the_proxy_closes_what_a_client_has_left(proxy: Proxy) -> None:
     pid = link.info.backend_pid
     assert proxy.tally.connections == 1
     link.close()
-    observer = psycopg2.connect(os.environ["DATABASE_URL"])
+    observer = psycopg2.connect(owner_url())
     observer.autocommit = True
     with observer.cursor() as cursor:
 

@@ -31,7 +31,7 @@ def clean_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(ours) and name not in {"DATABASE_URL", "SECRET_KEY"}
+        if not name.startswith(ours) and not name.startswith(("DATABASE_URL", "SECRET_KEY"))
     }
 
 

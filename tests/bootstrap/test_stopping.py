@@ -76,7 +76,7 @@ def test_a_command_alone_starts_the_servers_and_stops_them_when_it_ends(
     ended = manage(
         "shell", "--no-imports", "-c", "import os; print(os.environ['DATABASE_URL'])", folder=folder
     )
-    assert ended.stdout.startswith("postgres://orderly:")
+    assert ended.stdout.startswith("postgres://orderly_app:")
     assert not (folder / "postgres" / "postmaster.pid").exists()
     running = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     assert [line for line in running if str(folder) in line] == []
