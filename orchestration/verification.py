@@ -30,6 +30,8 @@ class Finding:
     """One sentence each, naming what is out of place. Equal at each look: no ages, no counters."""
     kept: list[str] = field(default_factory=list)
     """One sentence each: what would be out of place, had not a person decided that it stays."""
+    not_compared: str = ""
+    """Why the check could not look: there is no second witness, such as a provider that lists what it has done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class CheckResult:
     violations: list[str]
     kept: list[str] = field(default_factory=list)
     """What is as it is because a person has decided so."""
+    not_compared: str = ""
+    """Why it could not be made; empty where it was."""
 
     @property
     def ok(self) -> bool:
@@ -132,8 +136,8 @@ def _run(name: str, registered: _Registered) -> CheckResult:
     if finding.violations:
         again = set(_look(registered).violations)
         still = [text for text in finding.violations if text in again]
-        finding = Finding(finding.checked, still, finding.kept)
-    return CheckResult(name, finding.checked, finding.violations, finding.kept)
+        finding = Finding(finding.checked, still, finding.kept, finding.not_compared)
+    return CheckResult(name, finding.checked, finding.violations, finding.kept, finding.not_compared)
 
 
 def _look(registered: _Registered) -> Finding:

@@ -6,13 +6,14 @@
 | PAYMENTS_GATEWAY_URL     | ORDERLY_GATEWAY_URL      | where the gateway listens                                  |
 | PAYMENTS_GATEWAY_SECRET  | ORDERLY_GATEWAY_SECRET   | our key there                                              |
 | PAYMENTS_GATEWAY_TIMEOUT | ORDERLY_GATEWAY_TIMEOUT  | seconds one call may take altogether                       |
-| PAYMENTS_GATEWAY_LEDGER  | ORDERLY_GATEWAY_LEDGER   | the sandbox's ledger file, for `verify`; in the data folder |
+| PAYMENTS_GATEWAY_LEDGER  | ORDERLY_GATEWAY_LEDGER   | the ledger file in which the sandbox lists what it has done |
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +30,12 @@ def gateway_class() -> str:
 def gateway_url() -> str:
     """Address of the gateway, without a slash at the end."""
     return _required("PAYMENTS_GATEWAY_URL", "ORDERLY_GATEWAY_URL").rstrip("/")
+
+
+def gateway_is_sandbox() -> bool:
+    """Whether the gateway is the sandbox of this system: it listens on this machine alone, at an address that only its processes know."""
+    host = urlsplit(_value("PAYMENTS_GATEWAY_URL", "ORDERLY_GATEWAY_URL")).hostname
+    return host in (None, "127.0.0.1", "::1", "localhost")
 
 
 def gateway_secret() -> str:

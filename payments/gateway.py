@@ -10,7 +10,9 @@ OutcomeUnknown    sent, and no answer that can be trusted: ask `find` before any
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, cast
 
 from django.core.signals import setting_changed
@@ -30,6 +32,29 @@ class Effect:
     authorization_id: str
     amount_minor: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEffect(Effect):
+    """An effect as the gateway lists it."""
+
+    key: str
+    """The idempotency key it was made under."""
+
+
+class CannotList(Exception):
+    """The gateway does not say what it has done; the message is a sentence for `verify`."""
+
+
+class NoLedger(CannotList):
+    """What should hold the list is not there."""
+
+
+class ListsEffects(Protocol):
+    """What a gateway may offer beside the verbs: `verify` holds our rows against it. One that cannot leaves it out."""
+
+    def list_effects(self, since: datetime) -> Iterable[ListedEffect]:
+        """List all that was done since then, the oldest first; what is older may be among it."""
 
 
 class Gateway(Protocol):

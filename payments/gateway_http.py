@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from orchestration import OutcomeUnknown, StepRetryable
 from payments import conf
+from payments.gateway import CannotList, ListedEffect
 from payments.gateway_answers import AnsweringGateway, Reply
+from payments.sandbox.listing import in_file
 
 CONNECT_SECONDS = 2.0
 """Somebody who does not take up the phone within two seconds is not there."""
@@ -27,20 +30,19 @@ class HttpGateway(AnsweringGateway):
     """Talks to the gateway at PAYMENTS_GATEWAY_URL, over connections that are kept open."""
 
     def __init__(self) -> None:
-        self._url = conf.gateway_url()
-        self._secret = conf.gateway_secret()
         self._seconds = conf.gateway_timeout()
         self._client: httpx.Client | None = None
         self._owner = 0
 
     def exchange(self, method: str, path: str, *, key: str | None = None, body: Any = None) -> Reply:
         """Send one request and return its whole answer."""
-        headers = {"Authorization": f"Bearer {self._secret}"}
+        # Asked for only now: who lists what a sandbox has done needs neither.
+        address, headers = conf.gateway_url(), {"Authorization": f"Bearer {conf.gateway_secret()}"}
         if key is not None:
             headers["Idempotency-Key"] = key
         ends = time.monotonic() + self._seconds
         try:
-            with self._connection().stream(method, self._url + path, headers=headers, json=body) as response:
+            with self._connection().stream(method, address + path, headers=headers, json=body) as response:
                 return Reply(response.status_code, _decoded(_read(response, ends)), _retry_after(response))
         except (
             httpx.ConnectError,
@@ -53,6 +55,17 @@ class HttpGateway(AnsweringGateway):
             ) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise OutcomeUnknown(f"No answer from the gateway ({type(error).__name__}).") from error
+
+    def list_effects(self, since: datetime) -> list[ListedEffect]:
+        """List what our sandbox has done: it has a ledger file. A gateway elsewhere has nothing of the kind.
+
+        Raises:
+            CannotList: another gateway than the sandbox of this system is talked to.
+            NoLedger: the sandbox has no ledger where it should be.
+        """
+        if not conf.gateway_is_sandbox():
+            raise CannotList("the payment gateway cannot list its effects")
+        return in_file(conf.gateway_ledger(), since)
 
     def close(self) -> None:
         """Give up open connections; the next call opens new ones."""

@@ -6,13 +6,16 @@ It runs the very code of the sandbox, so it cannot be kinder than the real thing
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from orchestration import OutcomeUnknown
 from payments import conf
+from payments.gateway import ListedEffect, NoLedger
 from payments.gateway_answers import AnsweringGateway, Reply
 from payments.sandbox.bank import Bank
 from payments.sandbox.ledger import Ledger
+from payments.sandbox.listing import as_listed
 from payments.sandbox.routes import route
 
 
@@ -26,6 +29,13 @@ class InMemoryGateway(AnsweringGateway):
     def close(self) -> None:
         """Forget everything."""
         self._ledger.close()
+
+    def list_effects(self, since: datetime) -> list[ListedEffect]:
+        """List all that was done since then, the oldest first."""
+        try:
+            return as_listed(self._bank.ledger.listed(since.timestamp()))
+        except FileNotFoundError as error:
+            raise NoLedger(str(error)) from None
 
     def exchange(self, method: str, path: str, *, key: str | None = None, body: Any = None) -> Reply:
         """Act, and answer at once."""

@@ -6,13 +6,16 @@ It runs the very code of the sandbox, so it cannot be kinder than the real thing
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from orchestration import OutcomeUnknown
 from shipping import conf
 from shipping.carrier.desk import Desk
 from shipping.carrier.ledger import Ledger
+from shipping.carrier.listing import as_listed
 from shipping.carrier_answers import AnsweringCarrier, Reply
+from shipping.labels import ListedParcel, NoLedger
 
 
 class InMemoryCarrier(AnsweringCarrier):
@@ -25,6 +28,13 @@ class InMemoryCarrier(AnsweringCarrier):
     def close(self) -> None:
         """Forget everything."""
         self._ledger.close()
+
+    def list_effects(self, since: datetime) -> list[ListedParcel]:
+        """List the parcels accepted since then, the oldest first."""
+        try:
+            return as_listed(self._desk.ledger.listed(since.timestamp()))
+        except FileNotFoundError as error:
+            raise NoLedger(str(error)) from None
 
     def exchange(self, method: str, path: str, *, key: str | None = None, body: Any = None) -> Reply:
         """Act, and answer at once."""

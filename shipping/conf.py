@@ -6,13 +6,14 @@
 | SHIPPING_CARRIER_URL     | ORDERLY_CARRIER_URL      | where the carrier listens                                     |
 | SHIPPING_CARRIER_SECRET  | ORDERLY_CARRIER_SECRET   | shared secret(s) of the webhooks, by commas, the newest first |
 | SHIPPING_CARRIER_TIMEOUT | ORDERLY_CARRIER_TIMEOUT  | seconds one call may take altogether                          |
-| SHIPPING_CARRIER_LEDGER  | ORDERLY_CARRIER_LEDGER   | the sandbox's ledger file, for `verify`; in the data folder   |
+| SHIPPING_CARRIER_LEDGER  | ORDERLY_CARRIER_LEDGER   | the ledger file in which the sandbox lists what it has done   |
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -31,6 +32,12 @@ def carrier_class() -> str:
 def carrier_url() -> str:
     """Address of the carrier, without a slash at the end."""
     return _required("SHIPPING_CARRIER_URL", "ORDERLY_CARRIER_URL").rstrip("/")
+
+
+def carrier_is_sandbox() -> bool:
+    """Whether the carrier is the sandbox of this system: it listens on this machine alone, at an address that only its processes know."""
+    host = urlsplit(_value("SHIPPING_CARRIER_URL", "ORDERLY_CARRIER_URL")).hostname
+    return host in (None, "127.0.0.1", "::1", "localhost")
 
 
 def carrier_secrets() -> tuple[bytes, ...]:

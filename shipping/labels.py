@@ -10,7 +10,9 @@ OutcomeUnknown    sent, and no answer that can be trusted: ask `find` before any
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, cast
 
 from django.core.signals import setting_changed
@@ -27,6 +29,33 @@ class Label:
     id: str
     tracking: str
     service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedParcel:
+    """A parcel as the carrier lists it."""
+
+    label_id: str
+    order_id: str
+    key: str
+    """The idempotency key its label was made under."""
+    told_event: str = ""
+    """Id of the event by which we were told that it has left, and said that we have it; empty before that."""
+
+
+class CannotList(Exception):
+    """The carrier does not say what it has done; the message is a sentence for `verify`."""
+
+
+class NoLedger(CannotList):
+    """What should hold the list is not there."""
+
+
+class ListsEffects(Protocol):
+    """What a carrier may offer beside the verbs: `verify` holds our rows against it. One that cannot leaves it out."""
+
+    def list_effects(self, since: datetime) -> Iterable[ListedParcel]:
+        """List the parcels accepted since then, the oldest first; what is older may be among it."""
 
 
 class Carrier(Protocol):

@@ -21,7 +21,13 @@ SHOWN = 10
 def report(results: Sequence[CheckResult]) -> dict[str, Any]:
     """All results as one JSON object."""
     checks = [
-        {"name": r.name, "checked": r.checked, "violations": r.violations, "kept_by_decision": r.kept}
+        {
+            "name": r.name,
+            "checked": r.checked,
+            "violations": r.violations,
+            "kept_by_decision": r.kept,
+            "not_compared": r.not_compared,
+        }
         for r in results
     ]
     kept = [sentence for result in results for sentence in result.kept]
@@ -37,7 +43,7 @@ def report_page(results: Sequence[CheckResult]) -> Iterator[RenderableType]:
     table.add_column("out of place", justify="right")
     for result in results:
         table.add_row(
-            Text("✓", style="green") if result.ok else Text("✗", style="bold red"),
+            _mark(result),
             Text(result.name),
             Text(str(result.checked), style="" if result.checked else "bright_black"),
             Text(str(len(result.violations) or ""), style="bold red"),
@@ -50,13 +56,24 @@ def report_page(results: Sequence[CheckResult]) -> Iterator[RenderableType]:
     if kept := [sentence for result in results for sentence in result.kept]:
         yield Text("Kept by decision", style="bold yellow")
         yield _sentences(kept)
+    if not_compared := [f"{r.name}: {r.not_compared}" for r in results if r.not_compared]:
+        yield Text("Not compared", style="bold yellow")
+        yield _sentences(not_compared)
     wrong = sum(not result.ok for result in results)
     verdict = (
         f"{wrong} of {len(results)} checks found something out of place."
         if wrong
         else f"All {len(results)} checks: everything is in place."
+        if not not_compared
+        else f"{len(results) - len(not_compared)} of {len(results)} checks were made: everything is in place."
     )
     yield Text(verdict, style="bold red" if wrong else "bold green")
+
+
+def _mark(result: CheckResult) -> Text:
+    if result.ok and result.not_compared:
+        return Text("–", style="yellow")
+    return Text("✓", style="green") if result.ok else Text("✗", style="bold red")
 
 
 def _sentences(sentences: Sequence[str]) -> RenderableType:

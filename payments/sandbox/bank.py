@@ -36,6 +36,11 @@ class Bank:
         self._ledger = ledger
         self._authorization_seconds = authorization_days * 86400.0
 
+    @property
+    def ledger(self) -> Ledger:
+        """What has been done."""
+        return self._ledger
+
     def act(self, operation: str, subject: str | None, key: str, request: dict[str, Any]) -> Answer:
         """Authorize, capture, void or refund, once per key.
 

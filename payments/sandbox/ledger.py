@@ -46,7 +46,7 @@ class Ledger:
     """The file. `with ledger.entry():` is one durable transaction; the other methods belong inside it."""
 
     def __init__(self, path: Path | str) -> None:
-        self._lock = threading.RLock()
+        self._lock, self._path = threading.RLock(), str(path)
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA busy_timeout = 5000")
@@ -117,6 +117,18 @@ class Ledger:
             tuple(where.values()),
         )
         return [dict(row) for row in rows]
+
+    def listed(self, since: float) -> list[dict[str, Any]]:
+        """All effects since that moment (seconds since 1970), oldest first.
+
+        Raises:
+            FileNotFoundError: the file was removed; what this connection still shows is nobody's ledger.
+        """
+        if self._path != ":memory:" and not Path(self._path).is_file():
+            raise FileNotFoundError(f"no ledger at {self._path}")
+        with self._lock:
+            rows = self._db.execute("SELECT * FROM effects WHERE at >= ? ORDER BY seq", (since,))
+            return [dict(row) for row in rows]
 
     def add_answer(self, *, key: str, request: str, status: int, body: str) -> None:
         """Keep a definite answer, to be given again to the same request under the same key."""

@@ -50,6 +50,11 @@ class Desk:
         self._seconds = seconds
         self._wake = wake
 
+    @property
+    def ledger(self) -> Ledger:
+        """What has been done."""
+        return self._ledger
+
     def answer(self, method: str, path: str, *, key: str | None, body: bytes) -> Answer:
         """Answer one call; never raises for what a caller can get wrong."""
         try:

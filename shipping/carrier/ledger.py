@@ -31,6 +31,14 @@ CREATE TABLE IF NOT EXISTS dispatches (
 CREATE INDEX IF NOT EXISTS dispatches_due ON dispatches (next_at) WHERE told_at IS NULL;
 """
 
+LISTED = """
+SELECT labels.id, labels.order_id, labels.idempotency_key,
+       CASE WHEN dispatches.told_at IS NOT NULL THEN dispatches.event_id END AS told_event
+  FROM labels LEFT JOIN dispatches ON dispatches.label_id = labels.id
+ WHERE labels.at >= ? ORDER BY labels.at
+"""
+"""Every parcel since a moment, and by which event it was told that it has left."""
+
 _APPEND_ONLY = """
 CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
@@ -41,7 +49,7 @@ class Ledger:
     """The file, over one connection behind one lock. Every public method is one durable transaction."""
 
     def __init__(self, path: Path | str) -> None:
-        self._lock = threading.RLock()
+        self._lock, self._path = threading.RLock(), str(path)
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA busy_timeout = 5000")
@@ -117,6 +125,16 @@ class Ledger:
     def is_refused(self, key: str) -> bool:
         """Whether this key was cancelled."""
         return bool(self._rows("SELECT 1 FROM refused_keys WHERE idempotency_key = ?", key))
+
+    def listed(self, since: float) -> list[dict[str, Any]]:
+        """Every parcel since that moment (seconds since 1970), oldest first.
+
+        Raises:
+            FileNotFoundError: the file was removed; what this connection still shows is nobody's ledger.
+        """
+        if self._path != ":memory:" and not Path(self._path).is_file():
+            raise FileNotFoundError(f"no ledger at {self._path}")
+        return self._rows(LISTED, since)
 
     def due_dispatches(self, *, now: float, limit: int) -> list[dict[str, Any]]:
         """Dispatches to be told now, the longest due first."""

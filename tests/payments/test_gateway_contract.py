@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from orchestration import OutcomeUnknown, StepRejected
 from payments.cards import CARDS
-from payments.gateway import Effect, Gateway
+from payments.gateway import Effect, Gateway, ListsEffects
 
 
 def authorized(gateway: Gateway, card: str = "card_ok", key: str | None = None, amount: int = 500) -> Effect:
@@ -249,3 +251,20 @@ def test_every_card_says_what_it_does() -> None:
         "card_refund_refused",
     }
     assert all(card.sentence.endswith(".") for card in CARDS.values())
+
+
+def test_what_was_done_is_listed_once_in_order_and_since_a_moment(any_gateway: Gateway) -> None:
+    lists = cast("ListsEffects", any_gateway)
+    key, order_id = str(uuid4()), str(uuid4())
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    for _ in range(2):
+        held = any_gateway.authorize(
+            key=key, order_id=order_id, amount_minor=500, currency="JPY", card="card_ok"
+        )
+    taken = any_gateway.capture(key=f"{key}/2", authorization_id=held.id, amount_minor=300, currency="JPY")
+    listed = [each for each in lists.list_effects(before) if each.order_id == order_id]
+    assert [(each.id, each.kind, each.amount_minor, each.currency, each.key) for each in listed] == [
+        (held.id, "authorization", 500, "JPY", key),
+        (taken.id, "capture", 300, "JPY", f"{key}/2"),
+    ]
+    assert list(lists.list_effects(datetime.now(UTC) + timedelta(hours=1))) == []

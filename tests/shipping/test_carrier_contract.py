@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from orchestration import OutcomeUnknown, StepRejected
 from shipping.contracts import Address
-from shipping.labels import Carrier, Label
+from shipping.labels import Carrier, Label, ListsEffects
 
 REIMS = Address(name="Paul", line1="59 rue de l'Abbaye", city="Reims", country="France")
 NOWHERE = Address(name=" Nowhere", line1="1 Road", city="Reims", country="France")
@@ -89,3 +91,14 @@ def test_cancelling_a_key_too_late_says_which_label_was_made(any_carrier: Carrie
     key = str(uuid4())
     made = label(any_carrier, key)
     assert any_carrier.refuse(key) == made
+
+
+def test_what_was_accepted_is_listed_once_and_since_a_moment(any_carrier: Carrier) -> None:
+    lists = cast("ListsEffects", any_carrier)
+    key, order_id = str(uuid4()), str(uuid4())
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    made = label(any_carrier, key, order_id=order_id)
+    assert label(any_carrier, key, order_id=order_id) == made
+    listed = [each for each in lists.list_effects(before) if each.order_id == order_id]
+    assert [(each.label_id, each.key) for each in listed] == [(made.id, key)]
+    assert list(lists.list_effects(datetime.now(UTC) + timedelta(hours=1))) == []
