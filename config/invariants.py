@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from notifications.models import EmailMessage, Kind
 from orchestration.models import Saga
 from orchestration.money import format_minor
-from orchestration.standing import kept_by_business_key
+from orchestration.standing import kept_by_business_key, left_out_by_business_key
 from orchestration.verification import Finding, invariant, open_business_keys
 from orders.models import Order, OrderLine
 from orders.sagas import FULFIL_ORDER
@@ -193,3 +194,20 @@ def _units(rows: Any) -> dict[str, Counter[str]]:
     for order_id, sku, quantity in rows:
         units.setdefault(str(order_id), Counter())[sku] += quantity
     return units
+
+
+@invariant("across: the customer of an order that has ended was told how")
+def customers_were_told() -> Finding:
+    """Once its saga has ended: the e-mail of its ending is there, sent or with the reason why it could not be."""
+    told = {(str(order_id), kind) for order_id, kind in EmailMessage.objects.values_list("order_id", "kind")}
+    left_out, checked = left_out_by_business_key(), 0
+    violations: list[str] = []
+    by_decision: list[str] = []
+    for status, kind in (("shipped", Kind.ORDER_SHIPPED), ("cancelled", Kind.ORDER_CANCELLED)):
+        for key, order in _at_rest(status).items():
+            checked += 1
+            if (key, kind.value) not in told:
+                is_decided = f"notifications.{kind.value}" in left_out.get(key, set())
+                found = by_decision if is_decided else violations
+                found.append(f"order {order.reference}: {status}, and no e-mail says so")
+    return Finding(checked=checked, violations=violations, kept=by_decision)

@@ -84,7 +84,8 @@ def _unperformed(definition: SagaDefinition) -> list[CheckMessage]:
                         "E114",
                         definition,
                         f"nobody performs {reference.task!r}",
-                        "Write @performs(...) in a tasks.py of an installed app; a service with its own code base sets it in its own project.",
+                        "Write a function with @performs(<the reference>) in the tasks.py of an app in INSTALLED_APPS: every process "
+                        "that knows a saga has the code of all its steps.",
                     )
                 )
         for reference in references:

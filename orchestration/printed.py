@@ -100,7 +100,10 @@ def fitting(saga: Saga) -> Iterator[str]:
     if state in TERMINAL:
         return
     named = called(saga)
-    yield command("resume" if saga.paused else "pause", named)
+    if saga.paused:
+        yield command("resume", named, reason="looked into")
+    else:
+        yield command("pause", named, reason="to be looked into")
     definition = _definition(saga)
     if (
         state in FORWARD_STATES

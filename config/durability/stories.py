@@ -135,7 +135,7 @@ def resumed(trial: Trial) -> None:
         restock_products(units={trial.sku: 1})
     arrived = SagaEvent.objects.filter(saga=trial.saga, kind="event_applied")
     trial.wait_until(arrived.exists, "the news of the stock is applied to the held order")
-    command(trial, "resume")
+    command(trial, "resume", "--reason", "looked into")
 
 
 @_story

@@ -22,6 +22,7 @@ from orchestration.admin.masking import shown
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.saga_page import history_of, incidents_of, steps_of
 from orchestration.admin.theme import label
+from orchestration.holding import held
 from orchestration.models import Incident, Saga
 from orchestration.printed import what_fits
 from orchestration.sentences import explained
@@ -136,6 +137,7 @@ class SagaAdmin(FoundByTerm, ReadOnlyPage):
             "age": span(timezone.now() - row.created_at),
             "took": span(row.ended_at - row.created_at) if row.ended_at is not None else "",
             "failure": failure,
+            "held": held(row),
             "failure_told": _told(failure),
             "left_standing": left_standing([row.pk]).get(row.pk, []),
             "failure_data": shown(failure.get("data")),

@@ -50,16 +50,17 @@ def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
             saga.paused = (
                 False  # asking for the end also ends a pause; otherwise nothing would ever be undone
             )
-            note(saga, "unpaused", who=by)
+            note(saga, "unpaused", who=by, **_because(reason))
         begin_undo(saga, kind="cancel", step=None, error={"message": reason or f"cancelled by {by}"}, who=by)
         saga.save()
         wake(saga)
         return saga
 
 
-def pause_saga(*, saga_id: UUID, by: str) -> Saga:
-    """Hold a saga where it is; what is under way is finished and recorded. Idempotent."""
+def pause_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
+    """Hold a saga where it is; what is under way is finished and recorded. Idempotent: the first reason stays."""
     check_name(by)
+    check_reason(reason)
     with transaction.atomic():
         saga = lock_saga(saga_id)
         if not saga.paused:
@@ -67,19 +68,25 @@ def pause_saga(*, saga_id: UUID, by: str) -> Saga:
                 raise TransitionRefused(f"it has already ended: {saga.state}")
             saga.paused, saga.wake_at = True, None
             saga.epoch += 1
-            note(saga, "paused", who=by)
+            note(saga, "paused", who=by, **_because(reason))
             saga.save()
         return saga
 
 
-def resume_saga(*, saga_id: UUID, by: str) -> Saga:
+def resume_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
     """Let a paused saga go on. Idempotent."""
     check_name(by)
+    check_reason(reason)
     with transaction.atomic():
         saga = lock_saga(saga_id)
         if saga.paused:
             saga.paused, saga.wake_at = False, Now()
-            note(saga, "unpaused", who=by)
+            note(saga, "unpaused", who=by, **_because(reason))
             saga.save()
             wake(saga)
         return saga
+
+
+def _because(reason: str) -> dict[str, str]:
+    """What the history keeps of a reason."""
+    return {"reason": reason} if reason.strip() else {}

@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 
 from orchestration.clock import with_zone
 from orchestration.history_pages import PAGE, history_page
+from orchestration.holding import Held, held
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
 from orchestration.standing import LeftStanding, left_standing
 from orchestration.terminal.counting import rescues_in
@@ -57,7 +58,7 @@ def listing(*, state: str | None, definition: str | None, limit: int) -> dict[st
 
 
 def everything(saga: Saga, *, before: int | None = None, most: int = PAGE) -> dict[str, Any]:
-    """Return the saga with its steps, incidents and a page of its history. Five queries.
+    """Return the saga with its steps, incidents and a page of its history. Five queries, and one more while it is paused.
 
     The entries of the page are in the order of their numbers; `history_older` is the `before` of the page of older ones.
     """
@@ -67,6 +68,7 @@ def everything(saga: Saga, *, before: int | None = None, most: int = PAGE) -> di
         **summary(saga),
         "rescued": rescues_in(dict(told.annotate(number=Count("pk")))),
         "left_standing": [_left(each) for each in left_standing([saga.id]).get(saga.id, ())],
+        "held": _held(held(saga)),
         "deadline": _iso(saga.deadline),
         "wake_at": _iso(saga.wake_at),
         "epoch": saga.epoch,
@@ -79,6 +81,13 @@ def everything(saga: Saga, *, before: int | None = None, most: int = PAGE) -> di
         "history_older": page.older,
         "incidents": [_incident(row) for row in Incident.objects.filter(saga=saga).order_by("opened_at")],
     }
+
+
+def _held(decision: Held | None) -> dict[str, Any] | None:
+    """Who paused it and why."""
+    if decision is None:
+        return None
+    return {"by": decision.by, "reason": decision.reason, "at": _iso(decision.at)}
 
 
 def _left(decision: LeftStanding) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def _head(facts: dict[str, Any]) -> RenderableType:
     grid.add_row("state", state_text(facts["state"], paused=facts["paused"]))
     began, ended = _at(facts["created_at"]), _at(facts["ended_at"])
     rows = {
+        "paused": _held(facts["held"]),
         "milestone": facts["milestone"],
         "failure": _failure(facts["failure"]),
         "left by decision": "; ".join(
@@ -106,6 +107,12 @@ def _head(facts: dict[str, Any]) -> RenderableType:
         f"{facts['definition']}@{facts['version']}  {harmless(facts['reference'])}".strip(), style="bold"
     )
     return Panel(grid, title=title, title_align="left", box=box.ROUNDED)
+
+
+def _held(decision: dict[str, Any] | None) -> str:
+    if decision is None:
+        return ""
+    return explained(f"by {decision['by']} at {moment(_at(decision['at']))}", decision["reason"])
 
 
 def _failure(failure: dict[str, Any] | None) -> str:

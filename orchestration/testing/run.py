@@ -255,16 +255,16 @@ class SagaRun:
             cancel_saga(saga_id=self.id, by="test", reason=reason)
         return self
 
-    def pause(self) -> Self:
+    def pause(self, reason: str = "to be looked into") -> Self:
         """Hold it where it is."""
         with self._at_work():
-            pause_saga(saga_id=self.id, by="test")
+            pause_saga(saga_id=self.id, by="test", reason=reason)
         return self
 
-    def resume(self) -> Self:
+    def resume(self, reason: str = "looked into") -> Self:
         """Let it go on after a pause."""
         with self._at_work():
-            resume_saga(saga_id=self.id, by="test")
+            resume_saga(saga_id=self.id, by="test", reason=reason)
         return self
 
     def retry(self, step: str, direction: str = "forward", reason: str = "mended") -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -132,15 +133,23 @@ def test_a_saga_past_its_pivot_cannot_be_cancelled(db: None) -> None:
     assert "it has already ended: completed" in _refusal("cancel", "T-5", "--reason", "too late")
 
 
-def test_a_decision_needs_a_reason(waiting: SagaRun) -> None:
+@pytest.mark.parametrize("decision", ["cancel", "pause", "resume"])
+def test_a_decision_needs_a_reason(waiting: SagaRun, decision: str) -> None:
     with pytest.raises(CommandError, match="--reason"):
-        _saga("cancel", "T-2")
+        _saga(decision, "T-2")
 
 
 def test_a_saga_is_paused_and_resumed(waiting: SagaRun) -> None:
-    assert _json("pause", "T-2")["paused"] is True
-    assert "(paused)" in _saga("show", "T-2")
-    assert _json("resume", "T-2")["paused"] is False
+    assert _json("pause", "T-2", "--reason", "the address is wrong.", "--by", "ada")["paused"] is True
+    shown = _saga("show", "T-2")
+    assert "(paused)" in shown
+    assert re.search(r"paused +by ada at [-0-9]+ [:0-9]+ UTC: the address is wrong\.", shown)
+    assert _json("show", "T-2")["held"]["reason"] == "the address is wrong."
+    assert _json("resume", "T-2", "--reason", "it was right")["paused"] is False
+    shown = _saga("show", "T-2")
+    assert "paused no longer  it was right" in shown
+    assert "paused  the address is wrong." in shown
+    assert _json("show", "T-2")["held"] is None
 
 
 def test_a_failed_undo_is_retried(db: None) -> None:

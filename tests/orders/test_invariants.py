@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from config import invariants as across
+from notifications.models import EmailMessage
 from orchestration.models import Saga
 from orchestration.verification import Finding, discover, run_invariants
 from orders import invariants as own
@@ -32,6 +33,7 @@ ACROSS = (
     across.shipped_orders_are_complete,
     across.waiting_orders_are_not_charged,
     across.money_is_conserved,
+    across.customers_were_told,
 )
 
 
@@ -100,6 +102,14 @@ def test_they_hold_over_every_ending_and_look_at_something(world: dict[str, Orde
 
 def broken(check: Callable[[], Finding]) -> list[str]:
     return check().violations
+
+
+def test_a_customer_who_was_never_told(world: dict[str, Order]) -> None:
+    EmailMessage.objects.filter(order_id__in=[world["shipped"].id, world["cancelled"].id]).delete()
+    assert broken(across.customers_were_told) == [
+        "order SHIPPED: shipped, and no e-mail says so",
+        "order CANCELLED: cancelled, and no e-mail says so",
+    ]
 
 
 def test_an_order_without_a_saga_and_a_saga_without_an_order(world: dict[str, Order]) -> None:

@@ -121,7 +121,7 @@ def test_what_a_page_says_of_a_saga_fits_its_state(client: Client) -> None:
     def printed() -> list[str]:
         commands = list(fitting(run.saga))
         for page in (f"orchestration/saga/{run.id}", f"orders/order/{order.pk}"):
-            told = client.get(f"/admin/{page}/change/").content.decode()
+            told = re.sub(r"</?span[^>]*>", "", client.get(f"/admin/{page}/change/").content.decode())
             for command in commands:
                 assert f"<code>{command.strip('`').replace(chr(39), '&#x27;')}</code>" in told
             assert ("saga cancel" in told) is any("saga cancel" in command for command in commands)

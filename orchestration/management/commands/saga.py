@@ -141,17 +141,15 @@ class Command(BaseCommand):
         key.add_argument(
             "source", type=text("a source of events", 100), metavar="SOURCE", help="as its events name it"
         )
-        decisions = [retried, settled, skipped, cancelled, resent]
-        for decision in decisions:
+        paused = command("pause", "hold a saga where it is", self._pause)
+        resumed = command("resume", "let a paused saga go on", self._resume)
+        for decision in (retried, settled, skipped, cancelled, resent, paused, resumed):
             decision.add_argument(
                 "--reason",
                 type=text("a reason", LONGEST_MESSAGE, "say why in"),
                 required=True,
                 help="why; kept in the history",
             )
-        decisions.append(command("pause", "hold a saga where it is", self._pause))
-        decisions.append(command("resume", "let a paused saga go on", self._resume))
-        for decision in decisions:
             decision.add_argument(
                 "--by",
                 type=text("a name", LONGEST_NAME, "say who decides in"),
@@ -256,10 +254,10 @@ class Command(BaseCommand):
         )
 
     def _pause(self, options: dict[str, Any]) -> None:
-        self._decide(options, pause_saga)
+        self._decide(options, pause_saga, reason=options["reason"])
 
     def _resume(self, options: dict[str, Any]) -> None:
-        self._decide(options, resume_saga)
+        self._decide(options, resume_saga, reason=options["reason"])
 
     def _decide(self, options: dict[str, Any], service: Callable[..., Saga], **arguments: Any) -> None:
         found = saga_called(options["ref"])
