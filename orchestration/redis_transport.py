@@ -30,7 +30,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from orchestration.wire import fault_of_entry
+from orchestration.wire import decoded, fault_of_entry
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +123,12 @@ class Channel(redis.Channel):
     """What was taken from a list last, as it came."""
     _kept: tuple[Any, Any] | None = None
     """The client, and the pool it was made for: a channel that connects anew has another."""
+
+    def decode_body(self, body: Any, encoding: Any = None) -> Any:
+        """Kombu's; but what was decoded when the entry was looked at is not decoded again."""
+        if encoding == "base64" and isinstance(body, str):
+            return decoded(body)
+        return super().decode_body(body, encoding)
 
     def close(self) -> None:
         """Settle what is owed, then close."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -32,6 +33,8 @@ class Acted:
     result: Message | NotNeeded | None
     skipped: SkipRest | None = None
     """Raised instead of a result: the rest of the saga is skipped."""
+    facts: dict[str, Any] | None = None
+    """The result as storable JSON, where that is known already."""
 
 
 class Acting:
@@ -99,9 +102,13 @@ class Acting:
                     self.participant.check_result(found)
             acted = self._perform(command) if found is None else Acted(found)
         if isinstance(acted.result, Message):
-            acted = Acted(self.participant.as_stored(acted.result), acted.skipped)
+            acted = self._as_stored(acted.result, acted.skipped)
         self._reach_effect()
         return acted
+
+    def _as_stored(self, result: Message, skipped: SkipRest | None) -> Acted:
+        stored, facts = self.participant.as_stored(result)
+        return Acted(stored, skipped, facts)
 
     def _perform(self, command: Message) -> Acted:
         try:
@@ -134,7 +141,9 @@ class Acting:
         result, skipped = acted.result, acted.skipped
         needed = result is not NOT_NEEDED
         message = result if isinstance(result, Message) else None
-        facts = facts_of(message) if message is not None else None
+        facts = acted.facts
+        if facts is None and message is not None:
+            facts = facts_of(message)
         self.participant.check_size(facts)
         step = self.definition.steps[self.message.step]
         return Ending(

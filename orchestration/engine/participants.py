@@ -12,7 +12,7 @@ from typing import Any
 from orchestration.core.context import StepContext
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message, StepReference
-from orchestration.core.storable import MOST_BYTES, facts_of, is_small, size_of
+from orchestration.core.storable import MOST_BYTES, facts_of, is_small, size_of, storable
 from orchestration.errors import DefinitionError, OutcomeUnknown, StepRejected
 
 Act = Callable[[Any, StepContext], Message | NotNeeded | None]
@@ -70,19 +70,21 @@ class Participant:
             if function is not None and _does_not_take(function, arguments)
         ]
 
-    def as_stored(self, result: Message) -> Message:
-        """Return a result as it can be stored: what a provider has sent may hold characters that no database keeps.
+    def as_stored(self, result: Message) -> tuple[Message, dict[str, Any]]:
+        """Return a result as it can be stored, and its facts: what a provider has sent may hold characters that no database keeps.
 
         Raises:
             pydantic.ValidationError: without them it is no longer what its type demands.
         """
-        kept = facts_of(result)
         try:
-            if result.model_dump(mode="json") == kept:
-                return result
+            written = result.model_dump(mode="json")
         except (ValueError, TypeError):
-            pass  # there is no JSON of it as it is
-        return type(result).model_validate(kept)
+            written = None  # there is no JSON of it as it is
+        kept = facts_of(result) if written is None else storable(written)
+        if written is not None and written == kept:
+            return result, kept
+        mended = type(result).model_validate(kept)
+        return mended, facts_of(mended)
 
     def check_size(self, facts: dict[str, Any] | None) -> None:
         """Refuse a result that is too large to be kept and loaded by every step behind it.

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from django.db.models.functions import Now
-
 from orchestration.core import registry
-from orchestration.engine.incidents import open_incident
+from orchestration.engine.incidents import open_incident, resolve_incidents
 from orchestration.errors import UnknownDefinition
-from orchestration.models import Incident, Saga, SagaStep
+from orchestration.models import Saga, SagaStep
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +30,7 @@ def close_told(*, key: str, event: str, by: str, resolution: str) -> list[Saga]:
     """Close what `tell_of` has opened; the sagas concerned. Inside a transaction."""
     concerned = list(_waiting_for(key, event))
     for saga, wait in concerned:
-        Incident.objects.filter(saga=saga, kind=KIND, step=wait, resolved_at=None).update(
-            resolved_at=Now(), resolved_by=by, resolution=resolution
-        )
+        resolve_incidents(saga, step=wait, kind=KIND, by=by, resolution=resolution)
     return [saga for saga, _ in concerned]
 
 

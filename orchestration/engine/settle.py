@@ -87,7 +87,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
             found = ask(command, context)
         if found is not None:
             participant.check_result(found)
-            found = participant.as_stored(found)
+            found, _ = participant.as_stored(found)
     except EffectDiffers as error:
         _record_unsettled(saga_id, claim, error, Told("effect_differs", error.message))
         return

@@ -55,7 +55,8 @@ def tell_of_untaken(silent: Iterable[str]) -> int:
 def close_untaken(queue: str) -> None:
     """Close what was told of a queue: a probe has come through it. One query where nothing was."""
     told = Incident.objects.filter(kind=KIND, message=_told(queue), resolved_at=None)
-    close(told, by="engine", resolution="A worker takes the queue again.")
+    if told.exists():  # an update that finds nothing costs more than to look
+        close(told, by="engine", resolution="A worker takes the queue again.")
 
 
 def _told(queue: str) -> str:

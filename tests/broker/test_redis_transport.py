@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -173,3 +175,28 @@ def test_a_broker_that_has_gone_makes_no_trouble_for_whoever_owes(
     monkeypatch.undo()
     assert taking.unacknowledged == 1
     taking.connection.close()
+
+
+@pytest.mark.parametrize("encoding", ["base64", None])
+def test_a_body_is_decoded_once(
+    valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch, encoding: str | None
+) -> None:
+    decoded = Counter[str]()
+    decode = base64.b64decode
+
+    def counted(body: bytes, **options: Any) -> bytes:
+        decoded["times"] += 1
+        return decode(body, **options)
+
+    monkeypatch.setattr(base64, "b64decode", counted)
+    with Connection(valkey.url(0), transport="orchestration.redis_transport:Transport") as connection:
+        queue: Any = connection.SimpleQueue(f"once_{encoding}")
+        if encoding is None:
+            queue.producer.channel.body_encoding = None
+        for text in ("first", "second"):
+            queue.put({"text": text})
+            message = queue.get(timeout=5)
+            assert message.payload == {"text": text}
+            message.ack()
+        queue.close()
+    assert decoded["times"] == (2 if encoding else 0)

@@ -20,8 +20,9 @@ from orchestration.engine.seals import name_seal
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import use_transport
 from orchestration.errors import MessageNotFound, SendFailed, TransitionRefused
-from orchestration.models import DeadLetter, InboxMessage, OutboxMessage
+from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage
 from orchestration.services import publish_event, resend_event
+from orchestration.signals import incident_closed
 from orchestration.tasks import receive_event
 from orchestration.testing import SagaRun
 from orchestration.testing.mail import EventMail
@@ -91,6 +92,24 @@ def test_a_person_has_it_sent_again_and_the_saga_goes_on(waiting: SagaRun) -> No
     waiting.skip(11)
     message.refresh_from_db()
     assert message.received_at == InboxMessage.objects.get().received_at
+
+
+def test_whoever_listens_is_told_that_its_incident_is_closed(
+    waiting: SagaRun, django_capture_on_commit_callbacks: Any
+) -> None:
+    message = set_aside_by_its_worker(waiting)
+    closed: list[tuple[str, str]] = []
+
+    def note(sender: object, incident: Incident, **_: object) -> None:
+        closed.append((incident.kind, incident.resolved_by))
+
+    incident_closed.connect(note, sender=Incident)
+    try:
+        with django_capture_on_commit_callbacks(execute=True), use_transport(waiting.transport):
+            resend_event(message_id=message.id, **WHY)
+    finally:
+        incident_closed.disconnect(note, sender=Incident)
+    assert closed == [("event_set_aside", "ada")]
 
 
 def test_set_aside_once_more_it_stops_once_more(waiting: SagaRun) -> None:

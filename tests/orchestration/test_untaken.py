@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from orchestration.engine import probes, untaken
 from orchestration.engine.transport import use_transport
@@ -71,3 +73,9 @@ def test_every_kind_of_incident_has_its_runbook() -> None:
     run = SagaRun(trip, TripInput(name="Ada"))
     for kind in KINDS:
         assert len(runbook(run.saga, kind, step="sample.charge", outbox=1)) > 60, kind
+
+
+def test_an_answer_where_nothing_was_told_changes_no_row(run: SagaRun) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        untaken.close_untaken(QUEUE)
+    assert [query["sql"].split()[0] for query in seen] == ["SELECT"]
