@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, encrypt_password
 from psycopg2.sql import SQL, Identifier
 
-from config.boot.progress import say
+from config.boot.progress import Refusal, say
 from config.servers.ports import LOOPBACK
 
 SUPERUSER = "orderly"
@@ -43,6 +43,13 @@ SELECT 'TYPE', t.oid::regtype::text FROM pg_type t
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
 """
 """REASSIGN OWNED would do it, but the role that the data was made with owns the system's own tables, too, and is refused."""
+_HANDED_OVER = """
+SELECT pg_get_userbyid(datdba) = %(owner)s
+       AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+                          AND pg_get_userbyid(c.relowner) = %(old)s)
+  FROM pg_database WHERE datname = current_database()
+"""
+"""Also not, where an older version has run on the folder again, or a dump was restored as the superuser."""
 _TABLES = """
 SELECT c.relname FROM pg_class c
  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
@@ -68,9 +75,22 @@ def connect(port: int | None, role: str, password: str, database: str = DATABASE
 
 
 def ensure_roles(port: int | None, passwords: Passwords) -> None:
-    """Have the database, its owner and the application's role; idempotent. Costs one connection where all is as it should be."""
+    """Have the database, its owner and the application's role; idempotent. Costs one connection where all is as it should be.
+
+    Raises:
+        Refusal: with the server's own words.
+    """
     if _is_in_order(port, passwords):
         return
+    try:
+        _put_in_order(port, passwords)
+    except psycopg2.Error as error:
+        raise Refusal(
+            f"the roles of the embedded PostgreSQL cannot be put in order: {str(error).strip()}"
+        ) from error
+
+
+def _put_in_order(port: int | None, passwords: Passwords) -> None:
     with closing(connect(port, SUPERUSER, passwords.superuser, "postgres")) as link, link.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if cursor.fetchone() is None:
@@ -91,20 +111,20 @@ def _is_in_order(port: int | None, passwords: Passwords) -> bool:
     except psycopg2.OperationalError:
         return False
     with closing(link), link.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_get_userbyid(datdba) = %s FROM pg_database WHERE datname = current_database()", [OWNER]
-        )
+        cursor.execute(_HANDED_OVER, {"owner": OWNER, "old": SUPERUSER})
         return cursor.fetchone() == (True,)
 
 
 def _have_role(cursor: Any, name: str, password: str, attribute: str) -> None:
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
     verb = "CREATE" if cursor.fetchone() is None else "ALTER"
+    # A statement that fails is written to the server's log.
+    unreadable = encrypt_password(password, name, cursor.connection, "scram-sha-256")
     cursor.execute(
         SQL(f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEROLE {attribute} PASSWORD %s").format(
             Identifier(name)
         ),
-        [password],
+        [unreadable],
     )
 
 
