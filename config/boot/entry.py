@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from config.boot.environment import ensure_environment
-from config.boot.paths import DataFolder, default_data_folder
+from config.boot.paths import DataFolder, default_data_folder, refuse_unusable
 from config.boot.progress import Refusal, say
 from config.boot.secret_files import read_secret_files
 
@@ -32,12 +32,29 @@ Django's commands, on the same data:"""
 
 
 def take_data_folder(arguments: list[str]) -> tuple[DataFolder, list[str]]:
-    """Return the data folder chosen by `--data-dir` or `ORDERLY_DATA_DIR` (or the default), and the other arguments."""
+    """Return the data folder chosen by `--data-dir` or `ORDERLY_DATA_DIR` (or the default), and the other arguments.
+
+    Raises:
+        Refusal: what was chosen can be no folder.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, prog="manage.py")
-    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--data-dir", metavar="FOLDER")
     chosen, rest = parser.parse_known_args(arguments)
+    if chosen.data_dir is not None and not chosen.data_dir.strip():
+        raise Refusal("--data-dir names no folder; write --data-dir FOLDER, or leave it out")
     named = chosen.data_dir or os.environ.get("ORDERLY_DATA_DIR") or default_data_folder()
-    return DataFolder(Path(os.path.abspath(Path(named).expanduser()))), rest
+    folder = DataFolder(Path(os.path.abspath(_expanded(Path(named)))))
+    refuse_unusable(folder.root)
+    return folder, rest
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise Refusal(
+            f"{str(path)[:100]} begins with an account that does not exist here; write the whole path"
+        ) from None
 
 
 def main(arguments: list[str]) -> int:

@@ -16,6 +16,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = PROJECT / "requirements"
 VENV = PROJECT / ".venv"
+SHOWN = 200
+"""Characters of a path that are shown."""
 SHARED = Path("/var/lib/orderly")
 """As root: the default data folders, and the server programs where the environment is closed to their account."""
 
@@ -81,8 +83,15 @@ class DataFolder:
     def make(self) -> None:
         """Create the folder, or take from other accounts what they could read in it; idempotent.
 
-        The servers' account may pass through it, and read nothing but its own. Raises Refusal where it belongs to another account.
+        The servers' account may pass through it, and read nothing but its own. Raises Refusal where it belongs to another account, or
+        cannot be made.
         """
+        try:
+            self._make()
+        except OSError as error:
+            raise _unusable(self.root, error.strerror or str(error)) from None
+
+    def _make(self) -> None:
         if SHARED in self.root.parents:
             SHARED.mkdir(parents=True, exist_ok=True)
             SHARED.chmod(0o755)  # whatever the umask: the servers' account passes through
@@ -99,6 +108,28 @@ class DataFolder:
             folder.mkdir(mode=0o700, exist_ok=True)
         for file in (*self.root.iterdir(), *self.run.iterdir(), *self.mail.iterdir()):
             _close(file)
+
+
+def refuse_unusable(folder: Path) -> None:
+    """Refuse what can be no folder, before anything is started.
+
+    Raises:
+        Refusal: saying why, and what to do.
+    """
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError as error:
+        raise _unusable(folder, error.strerror or str(error)) from None
+    if not there.is_dir():
+        raise _unusable(folder, f"{str(there)[:SHOWN]} is a file")
+
+
+def _unusable(folder: Path, why: str) -> Exception:
+    from config.boot.progress import Refusal
+
+    name = str(folder)
+    shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}…"
+    return Refusal(f"the data folder {shown} cannot be used: {why}. Choose another: --data-dir FOLDER")
 
 
 def _close(file: Path) -> None:
