@@ -45,9 +45,9 @@ def put_right(cursor: Any, role: str, tables: Iterable[str]) -> int:
 
     Must be called as the owner of the tables. What the role has by way of another role, or of PUBLIC, stays.
     """
-    said = 0
+    said, there_are = 0, _existing(cursor, tables)
     quoted = _quoted(cursor, role)
-    for table in sorted(set(tables)):
+    for table in there_are:
         held, allowed = _held(cursor, role, table), set(may(table))
         name = _quoted(cursor, table)
         for verb, rights, way in (("GRANT", allowed - held, "TO"), ("REVOKE", held - allowed, "FROM")):
@@ -61,7 +61,7 @@ def put_right(cursor: Any, role: str, tables: Iterable[str]) -> int:
         " WHERE d.refobjid = ANY(SELECT to_regclass(quote_ident(n))::oid FROM unnest(%s::text[]) n)"
         # Asked of anything else it is an error, and conditions have no order.
         " AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(%s::name, c.oid, 'USAGE') ELSE false END",
-        [sorted(set(tables)), role],
+        [there_are, role],
     )
     for (sequence,) in cursor.fetchall():
         cursor.execute(f"GRANT USAGE, SELECT ON SEQUENCE {sequence} TO {quoted}")
@@ -105,7 +105,7 @@ def too_much(cursor: Any, role: str, tables: Iterable[str]) -> list[str]:
     if version >= _PARAMETERS_SINCE:
         cursor.execute("SELECT has_parameter_privilege(%s::name, 'session_replication_role', 'SET')", [role])
         found += ["switch triggers off (session_replication_role)"] * cursor.fetchone()[0]
-    known = sorted(set(tables))
+    known = _existing(cursor, tables)
     cursor.execute(
         "SELECT DISTINCT pg_get_userbyid(c.relowner) FROM unnest(%s::text[]) n JOIN pg_class c ON c.oid = to_regclass(quote_ident(n))"
         " WHERE pg_has_role(%s::name, c.relowner, 'MEMBER')",
@@ -124,9 +124,18 @@ def too_little(cursor: Any, role: str, tables: Iterable[str]) -> list[str]:
     """What the role must be able to do and cannot, in the same words."""
     return [
         f"{', '.join(lacking)} on {table}"
-        for table in sorted(set(tables))
+        for table in _existing(cursor, tables)
         if (lacking := sorted(set(may(table)) - _held(cursor, role, table, whole=True)))
     ]
+
+
+def _existing(cursor: Any, tables: Iterable[str]) -> list[str]:
+    """Those that there are; a migration may not have made one yet, or have taken it back."""
+    cursor.execute(
+        "SELECT n FROM unnest(%s::text[]) n WHERE to_regclass(quote_ident(n)) IS NOT NULL ORDER BY n",
+        [sorted(set(tables))],
+    )
+    return [name for (name,) in cursor.fetchall()]
 
 
 def _held(cursor: Any, role: str, table: str, *, whole: bool = False) -> set[str]:

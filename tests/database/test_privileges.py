@@ -146,7 +146,8 @@ def test_a_new_table_is_closed_until_it_is_given_and_then_its_rows_alone(cursor:
 
 def test_where_all_is_right_nothing_is_said_and_what_is_too_much_is_taken(cursor: Any) -> None:
     tables = database_roles.tables()
-    assert put_right(cursor, of_a_test(), tables) == 0
+    assert put_right(cursor, of_a_test(), [*tables, "not_there"]) == 0
+    assert too_little(cursor, of_a_test(), ["not_there"]) == []
     cursor.execute(f'GRANT ALL ON {HISTORY}, {SAGAS}, orders_order TO "{of_a_test()}"')
     assert put_right(cursor, of_a_test(), tables) == 3
     assert too_much(cursor, of_a_test(), tables) == []
