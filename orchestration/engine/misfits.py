@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from orchestration.conf import engine_settings
 from orchestration.core.nodes import Wait
-from orchestration.database import connection
+from orchestration.database import connection, transaction
 from orchestration.engine.history import note
 from orchestration.engine.incidents import open_incident
 from orchestration.models import InboxDelivery, InboxMessage, Saga
@@ -51,33 +51,37 @@ def keep_misfit(saga: Saga, message: InboxMessage, wait: str, error: ValidationE
     InboxMessage.objects.filter(id=message.id, parked=True).update(parked=False)
 
 
-_WAKE = """
+_PUT_OFF = """
 WITH due AS (
-    SELECT id, saga_id FROM orchestration_inboxdelivery
+    SELECT id FROM orchestration_inboxdelivery
      WHERE state = 'due' AND (due_at <= statement_timestamp()
             OR due_at > statement_timestamp() + 2 * %(pause)s * interval '1 second')
      ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
-), put_off AS (
-    UPDATE orchestration_inboxdelivery AS delivery SET due_at = statement_timestamp() + %(pause)s * interval '1 second'
-      FROM due WHERE delivery.id = due.id
-), free AS (
-    SELECT id FROM orchestration_saga
-     WHERE id IN (SELECT saga_id FROM due) AND ended_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE orchestration_saga AS saga SET wake_at = statement_timestamp() FROM free WHERE saga.id = free.id
+UPDATE orchestration_inboxdelivery AS delivery SET due_at = statement_timestamp() + %(pause)s * interval '1 second'
+  FROM due WHERE delivery.id = due.id RETURNING delivery.saga_id
 """
-"""What is dated further off than a pause was dated by a clock that was wrong, and is due. Put off as well: a saga that cannot be
-looked at now, whatever the cause, is not asked for each second."""
+"""What is dated further off than a pause was dated by a clock that was wrong, and is due. Put off, because a saga that cannot be
+looked at now, whatever the cause, is not to be asked for each second."""
 
 
 def wake_for_deliveries() -> int:
     """Have sagas looked at for which an event is due: other code may fit it, or a worker died before it was applied.
 
-    Part of every sweep: one statement, on an index that is empty as a rule. Returns how many sagas were woken.
+    Part of every sweep: one statement, on an index that is empty as a rule. A saga that is locked is asked for a minute later.
+    Opens a short transaction. Returns how many sagas were woken.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_WAKE, {"most": engine_settings().SWEEP_BATCH, "pause": LOOK_AGAIN.total_seconds()})
-        return int(cursor.rowcount)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _PUT_OFF, {"most": engine_settings().SWEEP_BATCH, "pause": LOOK_AGAIN.total_seconds()}
+            )
+            due = [saga_id for (saga_id,) in cursor.fetchall()]
+        if not due:
+            return 0
+        open_ones = Saga.objects.filter(id__in=due, ended_at=None)
+        free = list(open_ones.select_for_update(skip_locked=True, no_key=True).values_list("id", flat=True))
+        return Saga.objects.filter(id__in=free).update(wake_at=Now())
 
 
 def look_again() -> int:

@@ -42,7 +42,9 @@ WITH facts (definition, version, step) AS (
     SELECT saga_id, payload ->> 'key' AS key FROM orchestration_outboxmessage WHERE sent_at IS NULL
      UNION ALL
     SELECT saga_id, payload ->> 'key' FROM orchestration_outboxmessage
-     WHERE kind = 'event' AND received_at IS NULL AND sent_at IS NOT NULL
+     WHERE kind = 'event' AND received_at IS NULL AND sent_at IS NOT NULL AND set_aside_at IS NULL
+     UNION ALL
+    SELECT saga_id, payload ->> 'key' FROM orchestration_outboxmessage WHERE set_aside_at IS NOT NULL
 ), rows AS (
     SELECT DISTINCT ON (saga_id, name, direction) saga_id, name, direction, state, task, unsure, late
       FROM orchestration_sagastep WHERE saga_id = ANY(%(ids)s::uuid[])

@@ -76,6 +76,7 @@ def on_empty_tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock():
         for name, work in WORK.items():
             with transaction.atomic():
+                work()  # a connection prepares once what every saga does
                 costs[name] = cost_of(work, by_index_only=True)
                 transaction.set_rollback(True)
     return costs
@@ -99,11 +100,12 @@ def sagas(empty_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[M
 def test_the_same_statements_read_the_same_rows(
     on_empty_tables: dict[str, Cost], sagas: ManySagas, name: str
 ) -> None:
+    WORK[name]()  # as there
     before, now = on_empty_tables[name], cost_of(WORK[name])
     assert len(now.statements) == len(before.statements)
     assert {table: rows for table, rows in now.in_order.items() if rows and table in BIG_TABLES} == {}
     # Recording a step writes the saga's row anew; in a full index each of the two unique ones looks at a row for it.
-    records = sum("WITH old AS" in statement for statement in now.statements)
+    records = sum("orderly_record" in statement for statement in now.statements)
     if name != "a sweep with nothing to do":
         assert now.rows() <= before.rows() + 2 * records
     else:
@@ -135,6 +137,9 @@ def test_times_side_by_side_are_told(
         with django_db_blocker.unblock():
             empty, full = in_turns(work, (empty_database, here), rounds=9, times=times)
         lines.append(told(name, empty, full))
+    # What was started here stays, and is nothing for a later sweep.
+    with django_db_blocker.unblock():
+        Saga.objects.filter(wake_at__lte=Now() + timedelta(minutes=1)).update(wake_at=None)
     with capsys.disabled():
         print("", *lines, sep="\n")  # noqa: T201
     assert len(lines) == len(WORK)
@@ -154,27 +159,27 @@ def test_how_fast_retention_goes_is_told(
 
 
 PAGES = {
-    "orchestration/saga/": 5,
-    "orchestration/saga/?p=50": 5,
-    "orchestration/saga/?q=nobody": 5,
-    "orchestration/saga/?state__exact=waiting": 5,
-    "orchestration/saga/?state__exact=completed": 5,
-    "orchestration/saga/?state__exact=undo_failed": 5,
-    "orchestration/saga/?attention=incident": 5,
-    "orchestration/saga/?attention=open": 5,
-    "orchestration/saga/?attention=paused": 5,
-    "orchestration/saga/?attention=rescued": 5,
-    "orchestration/saga/?attention=redated": 5,
-    "orchestration/saga/?age=hour": 5,
-    "orchestration/saga/?age=open-week": 5,
-    "orchestration/saga/?definition=sample.trip": 5,
+    "orchestration/saga/": 6,
+    "orchestration/saga/?p=50": 6,
+    "orchestration/saga/?q=nobody": 6,
+    "orchestration/saga/?state__exact=waiting": 6,
+    "orchestration/saga/?state__exact=completed": 6,
+    "orchestration/saga/?state__exact=undo_failed": 6,
+    "orchestration/saga/?attention=incident": 6,
+    "orchestration/saga/?attention=open": 6,
+    "orchestration/saga/?attention=paused": 6,
+    "orchestration/saga/?attention=rescued": 6,
+    "orchestration/saga/?attention=redated": 6,
+    "orchestration/saga/?age=hour": 6,
+    "orchestration/saga/?age=open-week": 6,
+    "orchestration/saga/?definition=sample.trip": 6,
     "orchestration/saga/{completed}/change/": 13,
     "orchestration/saga/{compensated}/change/": 13,
     "orchestration/incident/": 5,
     "orchestration/outboxmessage/": 4,
     "orchestration/outboxmessage/?sent_at__isempty=1": 4,
-    "orchestration/inboxmessage/": 4,
-    "orchestration/inboxmessage/?became=parked": 4,
+    "orchestration/inboxmessage/": 5,
+    "orchestration/inboxmessage/?became=parked": 5,
     "orchestration/deadletter/": 6,
 }
 
@@ -258,17 +263,19 @@ SERVES: dict[str, Callable[[], object]] = {
     "orchestration_outboxmessage_pkey": lambda: pruned(outbox="729d", dry_run=True),
     "outbox_unsent": drain,
     "outbox_unreceived": put_back_lost_events,
+    "outbox_set_aside": put_back_lost_events,
     "orchestration_inboxmessage_pkey": _admin("inboxmessage/"),
     "inbox_each_event_once": _an_event_for_it,
     "inbox_parked": lambda: pruned(parked="729d", dry_run=True),
-    "inbox_each_saga_once": lambda: compensated(),
+    "inbox_each_saga_once": lambda: pruned(completed="729d", dry_run=True, batch=10),
     "delivery_open": wake_for_deliveries,
     "orchestration_inboxdelivery_message_id_13914bc6": _admin("inboxmessage/"),
     "inbox_key": lambda: list(InboxMessage.objects.filter(key=_first_waiting().business_key)),
-    "orchestration_incident_pkey": _admin("incident/"),
+    "orchestration_incident_pkey": _admin("incident/00000000-0000-7000-8000-000000000000/change/"),
     "incident_open_once": lambda: list(Incident.objects.filter(resolved_at=None).order_by()),
     "orchestration_incident_saga_id_55b30ead": lambda: list(Incident.objects.filter(saga=_first_waiting())),
     "dead_letter_counted_once": _letter,
+    "dead_letter_of_event": lambda: list(DeadLetter.objects.filter(event="of one event").order_by()),
     "dead_letter_newest": lambda: list(DeadLetter.objects.order_by("-last_at")[:50]),
     "orchestration_queueprobe_pkey": lambda: answer("sample", "2026-01-01T00:00:00+00:00"),
 }
