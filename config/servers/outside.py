@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from config.boot.progress import Refusal
+from orchestration.core.arguments import shown
 
 
 def refuse_unreachable_database(url: str) -> None:
@@ -15,20 +16,19 @@ def refuse_unreachable_database(url: str) -> None:
 
     try:
         settings = dj_database_url.parse(url)
-    except (ValueError, KeyError) as error:
-        raise Refusal(
-            f"the database address is not understood ({error}). Write it postgres://user:password@host:port/name."
-        ) from error
+        urlsplit(url).port  # noqa: B018 - raises where it is no number
+    except (ValueError, KeyError, TypeError):
+        raise _not_understood("database", POSTGRES) from None
     if "postgresql" not in str(settings.get("ENGINE")):
-        raise Refusal(
-            "Orderly runs on PostgreSQL only: write its address postgres://user:password@host:port/name."
-        )
+        raise Refusal(f"Orderly runs on PostgreSQL only: write its address {POSTGRES}.")
     try:
         psycopg2.connect(
             host=settings["HOST"] or None, port=settings["PORT"] or None, user=settings["USER"] or None,
             password=settings["PASSWORD"] or None, dbname=settings["NAME"], connect_timeout=5,
         ).close()  # fmt: skip
-    except psycopg2.OperationalError as error:
+    except ValueError:  # characters that no address has
+        raise _not_understood("database", POSTGRES) from None
+    except psycopg2.Error as error:
         raise Refusal(f"PostgreSQL at {_shown(url)} cannot be used: {str(error).strip()}") from error
 
 
@@ -36,9 +36,16 @@ def refuse_unreachable_broker(url: str) -> None:
     """Raise Refusal, without the password, where the broker at `url` does not let us in."""
     import kombu
 
-    scheme = urlsplit(url).scheme
+    try:
+        parts = urlsplit(url)
+        scheme, _ = parts.scheme, parts.port
+        url.encode()
+    except ValueError:
+        raise _not_understood("broker", "redis://host:port or amqp://user:password@host:port") from None
     if scheme not in {"redis", "rediss", "amqp", "amqps", "pyamqp"}:
-        raise Refusal(f"a broker is Redis (redis://...) or RabbitMQ (amqp://...), not {scheme or url!r}.")
+        raise Refusal(
+            f"a broker is Redis (redis://...) or RabbitMQ (amqp://...), not {shown(scheme or url)}."
+        )
     try:
         with kombu.Connection(
             url, connect_timeout=5, transport_options={"socket_connect_timeout": 5}
@@ -57,6 +64,14 @@ def refuse_unreachable(*, databases: Iterable[str], broker: str, results: str) -
     for url in (broker, results):
         if url:
             refuse_unreachable_broker(url)
+
+
+POSTGRES = "postgres://user:password@host:port/name"
+
+
+def _not_understood(what: str, write: str) -> Refusal:
+    """Says nothing of the address: there may be a password in it, in any place."""
+    return Refusal(f"the address of the {what} is not understood: write it {write}.")
 
 
 def _shown(url: str) -> str:

@@ -38,6 +38,7 @@ from config.supervisor.record import (
     started_at,
     write_record,
 )
+from orchestration.command_line import text
 from orchestration.core.arguments import shown
 
 _SEE_FILE = "the password in secrets.json"
@@ -81,7 +82,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--fresh", action="store_true", help="start from empty data")
     parser.add_argument(
-        "--host", default=os.environ.get("ORDERLY_HOST", "127.0.0.1"), help="where the web server listens"
+        "--host",
+        type=text("a name or address of this machine", 255),
+        default=os.environ.get("ORDERLY_HOST") or "127.0.0.1",
+        help="where the web server listens",
     )
     parser.add_argument(
         "--port", type=_port, default=os.environ.get("ORDERLY_PORT", "8000"), help="of the web server (8000)"

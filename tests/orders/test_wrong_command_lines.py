@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from config.boot.progress import Refusal
+from config.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
 from config.supervisor import up
 from orchestration import command_line
 from orchestration.errors import InvalidDecision
@@ -44,7 +46,9 @@ RIGHT: dict[str, set[str]] = {
     "saga show --before": set(),
     "saga retry --reason": TEXT,
     "saga retry --by": TEXT,
+    "saga pause --reason": TEXT,
     "saga pause --by": TEXT,
+    "saga resume --reason": TEXT,
     "saga resume --by": TEXT,
     "saga key source": TEXT,
     "prune --pause": {"zero", "a fraction"},
@@ -211,6 +215,33 @@ def test_a_port_is_a_number(option: str, capsys: pytest.CaptureFixture[str]) -> 
         said = capsys.readouterr().err
         assert (ended.value.code, PYTHONS.search(said)) == (2, None), said
         assert "is not a port; give a number from 1 to 65535" in said
+
+
+def test_a_host_has_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("nothing", "blank", *LONG):
+        with pytest.raises(SystemExit):
+            up._parse([f"--host={TEXTS[name]}"])
+        assert "is not a name or address of this machine; write a text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("refuse", [refuse_unreachable_database, refuse_unreachable_broker])
+def test_an_address_that_is_none_is_answered_with_how_to_write_it(refuse: Callable[[str], None]) -> None:
+    ours = (
+        "postgres://me:hidden@[x/db",
+        "postgres://me:hidden@h:x/db",
+        "redis://:hidden@h:x/0",
+        "amqp://me:hidden@[/",
+        "nope://me:hidden@h",
+    )
+    for address in (*TEXTS.values(), *ours):
+        if not address:
+            continue  # then there is one of our own
+        with pytest.raises(Refusal) as refused:
+            refuse(address)
+        told = str(refused.value)
+        assert (PYTHONS.search(told), "hidden" in told) == (None, False), told
+        assert "write" in told or "a broker is Redis" in told
+        assert len(told) < 500, told
 
 
 def test_services_refuse_what_the_history_cannot_keep(good: dict[str, str]) -> None:
