@@ -7,7 +7,6 @@ times was right, so for a minute nothing is over.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -29,7 +28,6 @@ class Drift:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._last: tuple[datetime, float, float] | None = None
         self._doubtful_until: float | None = None
 
@@ -45,11 +43,13 @@ class Drift:
             asked_at: when it was asked. The answer may have been long on its way, so the reading is of any moment since.
         """
         answered_at = self._monotonic()
-        with self._lock:
-            last, self._last = self._last, (moment, asked_at, answered_at)
-            if last is None or not (apart := _apart(last, self._last)):
-                return
-            self._doubtful_until = answered_at + REST_SECONDS
+        # Without a lock: a process that is forked while another thread holds one would wait for it for ever. Whichever earlier reading
+        # this one is compared with, it is as good.
+        last, now = self._last, (moment, asked_at, answered_at)
+        self._last = now
+        if last is None or not (apart := _apart(last, now)):
+            return
+        self._doubtful_until = answered_at + REST_SECONDS
         logger.warning(
             "the database's clock has jumped by %+.0f s: deadlines and time-outs rest for a minute", apart
         )
