@@ -138,6 +138,13 @@ def test_the_application_has_nothing_too_much_and_nothing_too_little(system: Run
     assert "(config." not in ended.stderr
 
 
+def test_what_its_role_may_not_do_is_told_in_a_sentence(system: RunningSystem) -> None:
+    code = "from django.db import connection; connection.cursor().execute('DELETE FROM orchestration_saga')"
+    ended = manage("shell", "--no-imports", "-c", code, folder=system.folder)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
+    assert "the role in DATABASE_URL may not do this" in ended.stderr
+
+
 def test_the_owner_prunes_and_migrates(system: RunningSystem) -> None:
     for command in (["prune", "--json"], ["migrate", "--check"], ["migrate"]):
         ended = manage(*command, folder=system.folder)

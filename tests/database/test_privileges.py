@@ -165,8 +165,13 @@ def test_check_reads_what_the_role_has(db: None, cursor: Any, monkeypatch: pytes
     assert any(f"INSERT, SELECT on {HISTORY}" in each.msg for each in found)
 
 
-def test_check_deploy_says_what_one_role_alone_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_deploy_says_what_one_role_alone_lacks(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_roles, "has_owner", lambda: False)
+    superuser = unquote(urlsplit(superuser_url()).username or "")
+    monkeypatch.setattr(database_roles, "application_role", lambda: superuser)
+    lacks = database_roles.one_role_for_everything(databases=["default"])
+    assert [each.id for each in lacks] == ["config.W001", "config.W002"]
+    assert "superuser" in lacks[1].msg
     (found,) = database_roles.one_role_for_everything()
     assert (found.id, "ORDERLY_OWNER_DATABASE_URL" in str(found.hint)) == ("config.W001", True)
     monkeypatch.setattr(database_roles, "has_owner", lambda: True)
