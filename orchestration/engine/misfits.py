@@ -69,16 +69,14 @@ def wake_for_deliveries() -> int:
     """Have sagas looked at for which an event is due: other code may fit it, or a worker died before it was applied.
 
     Part of every sweep: one statement, on an index that is empty as a rule. A saga that is locked is asked for a minute later.
-    Opens a short transaction. Returns how many sagas were woken.
+    Opens a short transaction where there is one. Returns how many sagas were woken.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_OFF, {"most": engine_settings().SWEEP_BATCH, "pause": LOOK_AGAIN.total_seconds()})
+        due = [saga_id for (saga_id,) in cursor.fetchall()]
+    if not due:
+        return 0
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _PUT_OFF, {"most": engine_settings().SWEEP_BATCH, "pause": LOOK_AGAIN.total_seconds()}
-            )
-            due = [saga_id for (saga_id,) in cursor.fetchall()]
-        if not due:
-            return 0
         open_ones = Saga.objects.filter(id__in=due, ended_at=None)
         free = list(open_ones.select_for_update(skip_locked=True, no_key=True).values_list("id", flat=True))
         return Saga.objects.filter(id__in=free).update(wake_at=Now())

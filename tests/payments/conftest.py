@@ -18,7 +18,7 @@ from orchestration import Failure, StepContext
 from payments.gateway import Gateway, gateway
 from payments.gateway_memory import InMemoryGateway
 
-CLIENT_TIMEOUT = 0.4
+CLIENT_TIMEOUT = 1.5
 """Seconds; the sandbox hangs for longer."""
 
 PROJECT = Path(__file__).resolve().parents[2]
