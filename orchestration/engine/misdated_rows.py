@@ -145,7 +145,10 @@ class Looks:
         if began < self._next and self._drift.jumped_at() == self._jump:
             return 0
         self._jump = self._drift.jumped_at()
-        found = put_misdated_right()
-        ended = self._monotonic()
-        self._next = ended if found >= MOST else ended + max(LOOK_EVERY, SHARE * (ended - began))
+        found = 0
+        try:
+            found = put_misdated_right()
+        finally:  # also where it failed: a look that fails each time must not keep the worker from sweeping
+            ended = self._monotonic()
+            self._next = ended if found >= MOST else ended + max(LOOK_EVERY, SHARE * (ended - began))
         return found

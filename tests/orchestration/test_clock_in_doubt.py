@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError
 
 from orchestration import heartbeat
 from orchestration.engine import advance, misdated_rows, reading
@@ -146,6 +147,21 @@ def test_a_worker_looks_at_its_beginning_after_a_jump_and_seldom_otherwise(
     clock.runs_steadily(misdated_rows.LOOK_EVERY + 1)
     looks.look()
     assert len(looked) == 3
+
+
+def test_a_look_that_fails_is_not_tried_again_at_each_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def fail() -> int:
+        tried.append(1)
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(misdated_rows, "put_misdated_right", fail)
+    looks = misdated_rows.Looks(of=Drift())
+    with pytest.raises(OperationalError):
+        looks.look()
+    assert looks.look() == 0
+    assert len(tried) == 1
 
 
 @pytest.mark.django_db(transaction=True)
