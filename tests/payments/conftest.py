@@ -42,7 +42,7 @@ def running_sandbox(ledger: Path, **environment: str) -> Iterator[Sandbox]:
         "ORDERLY_GATEWAY_PORT": "0",
         "ORDERLY_GATEWAY_LEDGER": str(ledger),
         "ORDERLY_GATEWAY_SECRET": secret,
-        "ORDERLY_GATEWAY_HANG_SECONDS": "1.5",
+        "ORDERLY_GATEWAY_HANG_SECONDS": "4",
         "PATH": os.environ["PATH"],
         **environment,
     }

@@ -22,7 +22,7 @@ from shipping.contracts import StockLevel
 from shipping.labels import Carrier, carrier
 from shipping.stock import take_in
 
-CLIENT_TIMEOUT = 0.4
+CLIENT_TIMEOUT = 1.5
 """Seconds; the carrier hangs for longer."""
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def running_carrier(ledger: Path, **environment: str) -> Iterator[RunningCarrier
         "ORDERLY_CARRIER_LEDGER": str(ledger),
         "ORDERLY_CARRIER_SECRET": uuid4().hex,
         "ORDERLY_CARRIER_SECONDS": "3600",
-        "ORDERLY_CARRIER_HANG_SECONDS": "1.5",
+        "ORDERLY_CARRIER_HANG_SECONDS": "4",
         "ORDERLY_WEB_URL": "http://127.0.0.1:9",
         "PATH": os.environ["PATH"],
         **environment,
