@@ -76,7 +76,7 @@ class InboxMessageAdmin(FoundByTerm, ReadOnlyPage):
     search_fields = ("key",)  # the search itself is below
     search_help_text = "Business key, order number or e-mail"
     ordering = ("-id",)
-    fields: ClassVar[Any] = (("type", "source"), ("event_id", "key"), ("shown_state", "received_at"))
+    fields: ClassVar[Any] = (("type", "source"), "event_id", "key", ("shown_state", "received_at"))
     readonly_fields = ("shown_state",)
     inlines = (DeliveryRows,)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -43,11 +44,17 @@ class Titled:
         return self._title
 
 
-class ReadOnlyRows(ReadOnly, Rows):
-    """Rows below another row."""
+class ReadOnlyRows(Unbroken, ReadOnly, Rows):
+    """Rows below another row; `fields` names what is shown of them."""
 
     extra = 0
     show_change_link = False
+    hide_title = True
+    """The theme would put each row's own text above it, where its ids are broken."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Everything: a form of these rows has no field that could be written."""
+        return flatten_fieldsets(self.get_fieldsets(request, obj))
 
 
 class ReadOnlyPage(Unbroken, OwnLookups, ReadOnly, Page):

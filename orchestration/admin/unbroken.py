@@ -38,9 +38,15 @@ class Unbroken(_Admin):
         return [self._shown(name) for name in line] if isinstance(line, list | tuple) else self._shown(line)
 
     def _shown(self, name: Any) -> Any:
-        """A column that shows what `name` does; `name` itself where that is no plain text."""
+        """A column that shows what `name` does, always the same one; `name` itself where that is no plain text."""
         if not isinstance(name, str):
             return name
+        columns: dict[str, Any] = vars(self).setdefault("_shown_columns", {})
+        if name not in columns:
+            columns[name] = self._column(name)
+        return columns[name]
+
+    def _column(self, name: str) -> Any:
         own = getattr(self, name, None)
         if callable(own):
             return _of_method(own) if not getattr(own, "boolean", False) else name

@@ -53,7 +53,6 @@ class LineRows(LineMoney, ReadOnlyRows):
     verbose_name_plural = "lines"
     fields = ("position", "sku", "name", "quantity", "unit_price", "line_total")
     readonly_fields = ("unit_price", "line_total")
-    hide_title = True
 
 
 @admin.register(Order)

@@ -43,7 +43,6 @@ class ReservationLineRows(ReadOnlyRows):
     model = ReservationLine
     verbose_name_plural = "lines"
     fields = ("sku", "quantity")
-    hide_title = True
 
 
 @admin.register(Reservation)

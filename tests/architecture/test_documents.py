@@ -19,7 +19,10 @@ from config.celery import app
 from config.supervisor import up
 from orchestration.core import registry
 from orchestration.core.references import StepReference
+from orchestration.core.svg import svg
 from orchestration.runbooks import KINDS
+from orchestration.verification import discover
+from tests.browser.pictures import FLOW, IMAGES, PICTURES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -102,6 +105,28 @@ def test_a_command_that_cannot_be_typed_is_found() -> None:
             parse(name, arguments)
     with pytest.raises(SystemExit):
         up._parse(["--prot", "1"])
+
+
+def test_every_picture_is_made_by_the_command_and_shown_on_a_page() -> None:
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    shown = {Path(found).name for found in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", pages)}
+    there = {path.name for path in IMAGES.iterdir() if path.suffix != ".txt"}
+    assert shown == there == {*(f"{name}.png" for name in PICTURES), FLOW.name, "bench.svg"}
+    assert {path.stem for path in IMAGES.glob("*.txt")} == set(PICTURES)
+
+
+def test_the_picture_of_the_flow_is_of_today() -> None:
+    assert FLOW.read_text("utf-8") == svg(registry.latest("orders.fulfil"))
+
+
+def test_the_number_of_checks_that_is_printed_is_that_of_today() -> None:
+    printed = re.search(
+        r"^All (\d+) checks: everything is in place",
+        (ROOT / "docs" / "quickstart.md").read_text("utf-8"),
+        re.M,
+    )
+    assert printed
+    assert int(printed[1]) == len(discover())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
