@@ -34,7 +34,7 @@ def operator(client: Client, orders: ManyOrders) -> Client:
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        ("", 9),
+        ("", 10),
         ("orders/order/", 4),
         ("orders/order/?p=50", 4),
         ("orders/order/?q={reference}", 5),
@@ -54,7 +54,7 @@ def operator(client: Client, orders: ManyOrders) -> Client:
         ("orchestration/saga/{saga}/change/", 14),
         ("orchestration/incident/", 5),
         ("orchestration/outboxmessage/", 4),
-        ("orchestration/inboxmessage/", 4),
+        ("orchestration/inboxmessage/", 5),
         ("payments/payment/", 4),
         ("payments/payment/?q={reference}", 5),
         ("payments/payment/{payment}/change/", 9),
