@@ -32,7 +32,7 @@ SAFETY = frozenset(
     {
         *TRANSITIONS,
         "across: nothing ships unpaid",
-        "orchestration: an event is applied at most once, to one saga",
+        "orchestration: an event is applied at most once to each saga",
         "orchestration: an undo that failed for good has an open incident that names it",
         "orchestration: one saga per definition and business key",
         "orchestration: a saga keeps the definition it was started with",
