@@ -27,8 +27,9 @@ def in_parallel(arguments: list[str], *, cores: int) -> list[str]:
         if is_path or name in ways or name.startswith("-n"):
             return []
     at_once = min(cores, MOST_AT_ONCE)
-    # By module: what a module shares, a running system most of all, is made once.
-    return ["-n", str(at_once), "--dist", "loadscope"] if at_once > 1 else []
+    # By module: what a module shares, a running system most of all, is made once. In their order: a browser's loop keeps the
+    # database from every test behind it, so those come last.
+    return ["-n", str(at_once), "--dist", "loadscope", "--no-loadscope-reorder"] if at_once > 1 else []
 
 
 def run_tests(arguments: list[str]) -> int:

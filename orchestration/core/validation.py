@@ -233,7 +233,14 @@ def _is_taken(definition: SagaDefinition, field: str, fork: Parallel) -> bool:
         for s in definition.steps.values()
         if s.name not in inside and set(producers_before(definition, s.name)) & inside
     ]
-    return any(field in ref.takes.model_fields and field not in s.take for s in later for _, ref in _sides(s))
+    return any(
+        field in reference.takes.model_fields
+        and field not in each.take
+        # An undo sees its own step's result first.
+        and not (is_undo and available_fields(definition, each, undo=True).get(field) == each.name)
+        for each in later
+        for is_undo, reference in _sides(each)
+    )
 
 
 def _tasks(definition: SagaDefinition) -> Iterator[Fault]:

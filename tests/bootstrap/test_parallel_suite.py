@@ -12,7 +12,13 @@ from config.boot.suite import in_parallel
 )
 @pytest.mark.parametrize(("cores", "processes"), [(2, "2"), (4, "4"), (64, "4")])
 def test_a_whole_run_is_shared_out_by_module(given: list[str], cores: int, processes: str) -> None:
-    assert in_parallel(given, cores=cores) == ["-n", processes, "--dist", "loadscope"]
+    assert in_parallel(given, cores=cores) == [
+        "-n",
+        processes,
+        "--dist",
+        "loadscope",
+        "--no-loadscope-reorder",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,9 @@ def test_the_fingerprint_changes_with_the_flow(define: Make) -> None:
 def test_a_task_name_without_a_service_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="write it as '<service>"):
         local("capture", takes=Takes)
+
+
+def test_an_undo_that_sees_its_own_result_takes_nothing_from_the_branches_before_it(define: Make) -> None:
+    undone = step(finds, undo=takes_found)
+    flow = parallel(good(decides), step(finds, name="beside", undo=nothing("a test"))) | undone
+    assert [fault.code for fault in faults(define(flow))] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 import warnings
@@ -52,6 +53,7 @@ def running_worker(*, ahead: float = 0.0) -> Iterator[None]:
         shutdown_timeout=20,
         loglevel="ERROR",
     )
+    level = logging.getLogger().level  # Celery sets another one, and the tests behind would log less
     # An embedded worker does not announce that it is ready, so its heartbeat is started here.
     stop = threading.Event()
     heart = threading.Thread(target=beat, args=(stop,), name="heartbeat")
@@ -67,6 +69,7 @@ def running_worker(*, ahead: float = 0.0) -> Iterator[None]:
             stop.set()
             heart.join()
     task_postrun.disconnect(_close_connections)
+    logging.getLogger().setLevel(level)
     gc.collect()  # Celery's results say goodbye to their server when they are collected, so that must be now
 
 
