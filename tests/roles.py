@@ -58,7 +58,7 @@ def _work_as(role: str) -> None:
     )
 
 
-def _give_rights() -> None:
+def give_rights() -> None:
     """The test database has tables that no migration knows; the application's role works on them as on any other."""
     from django.db import connections
 
@@ -85,7 +85,7 @@ def pytest_fixture_setup(
     try:
         made = yield
         with request.getfixturevalue("django_db_blocker").unblock():
-            _give_rights()
+            give_rights()
     finally:
         _depth -= 1
         if not _depth:

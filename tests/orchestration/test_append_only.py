@@ -16,6 +16,7 @@ from orchestration.engine.incidents import open_incident
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip
+from tests.roles import give_rights
 
 pytestmark = pytest.mark.owner
 
@@ -126,4 +127,5 @@ def test_the_guard_can_be_taken_back_and_put_there_again(transactional_db: None)
         assert SagaEvent.objects.filter(saga_id=run.id).update(who="somebody") == 1
     finally:
         call_command("migrate", "orchestration", **quiet)
+        give_rights()  # the tables were made anew, by a test that is nobody but the owner
     _refused(lambda: SagaEvent.objects.filter(saga_id=run.id).update(who="nobody"))
