@@ -20,6 +20,7 @@ from orchestration.services import publish_event
 from tests.bootstrap.running_system import wait_until
 from tests.orchestration.worker_process import empty
 from tests.orders import conftest as of_orders
+from tests.orders.fulfilment import DISPATCHED
 
 catalog = of_orders.catalog
 ORDER = of_orders.ORDER
@@ -61,7 +62,9 @@ def test_no_request_about_an_order_talks_to_the_broker(talkers: list[str], clien
     assert client.get(where).status_code == 200
     assert post(f"{where}/cancel", {"reason": "changed my mind"}).status_code < 300
     with transaction.atomic():
-        publish_event(type="shipping.dispatched", source="test", key=Saga.objects.get().business_key, data={})
+        publish_event(
+            type="shipping.dispatched", source="test", key=Saga.objects.get().business_key, data=DISPATCHED
+        )
     unsent = OutboxMessage.objects.filter(sent_at=None)
     wait_until(lambda: not unsent.exists(), "the relay has sent it all", 30)
     assert set(talkers) == {"relay"}, "and without the relay the test would see nothing"
