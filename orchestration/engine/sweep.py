@@ -28,12 +28,12 @@ from orchestration.engine.misfits import wake_for_deliveries
 from orchestration.engine.probes import ask_again
 from orchestration.engine.receipts import put_back_lost_events
 from orchestration.errors import SagaNotFound, SendFailed
-from orchestration.models import Saga
+from orchestration.models import Incident, Saga
 
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=1)
-"""How long until a saga that could not be planned is tried again."""
+"""How long until a saga that could not be planned twice is tried again."""
 HELD_FOR = timedelta(seconds=5)
 """A sweeper that dies holds the sagas it had picked back for so long."""
 
@@ -79,8 +79,10 @@ def _tell(saga_id: UUID, error: Exception) -> None:
     with transaction.atomic():
         saga = lock_saga(saga_id)
         told = storable_text(f"{type(error).__name__}: {error}", LONGEST_MESSAGE)
+        again = Incident.objects.filter(saga=saga, kind="cannot_plan", resolved_at=None).exists()
         open_incident(saga, "cannot_plan", message=told)
-        Saga.objects.filter(id=saga_id).update(wake_at=Now() + LOOK_AGAIN)
+        # What happens once, such as a process that runs out of memory, is to cost seconds and not a minute.
+        Saga.objects.filter(id=saga_id).update(wake_at=Now() + (LOOK_AGAIN if again else HELD_FOR))
 
 
 def _fails_everywhere(error: Exception) -> bool:
