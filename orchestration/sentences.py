@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pydantic import ValidationError
+
 _ENDS = ".!?…"
 _STRIPPED = ".,;:"
 
@@ -33,3 +35,8 @@ def joined(parts: Iterable[object], by: str = ", ") -> str:
 def explained(what: object, why: object) -> str:
     """`what: why`, and no colon where one of them is missing."""
     return joined((what, why), by=": ")
+
+
+def findings(error: ValidationError) -> list[str]:
+    """What does not fit a message, one `field: what is wrong` each. Names fields, and says nothing of what they hold."""
+    return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]

@@ -88,6 +88,10 @@ class SagaDefinition:
             raise LookupError(f"step {step} of {self} has no undo")
         return node.undo
 
+    def waits_for(self, event: str) -> list[Wait]:
+        """Its waits for events of this type."""
+        return [wait for wait in self.waits.values() if wait.event == event]
+
     def retry_policy(self, step: str, direction: str) -> RetryPolicy:
         """How often a step is tried in a direction."""
         node = self.steps[step]

@@ -66,4 +66,4 @@ def forget(definition: SagaDefinition) -> None:
 
 def waits_for(event: str) -> list[Wait]:
     """Every wait for events of this type, in all definitions that this process knows."""
-    return [wait for definition in everything() for wait in definition.waits.values() if wait.event == event]
+    return [wait for definition in everything() for wait in definition.waits_for(event)]

@@ -13,6 +13,7 @@ from orchestration.engine.incidents import open_incident
 from orchestration.engine.reading import database_now
 from orchestration.errors import CommandNotBuilt
 from orchestration.models import Incident, Saga
+from orchestration.sentences import findings
 
 KIND = "bad_command"
 LOOK_AGAIN = timedelta(minutes=1)
@@ -21,7 +22,7 @@ LOOK_AGAIN = timedelta(minutes=1)
 
 def not_built(step: str, error: ValidationError) -> CommandNotBuilt:
     """The error for a command that cannot be built. It names fields and says nothing of what they hold."""
-    missing = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    missing = "; ".join(findings(error))
     return CommandNotBuilt(f"the command for {step} cannot be built from what is stored: {missing}")
 
 

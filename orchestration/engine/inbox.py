@@ -9,7 +9,6 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, FilteredRelation, Q
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
@@ -17,8 +16,9 @@ from orchestration.core import registry
 from orchestration.core.envelope import check_envelope
 from orchestration.database import transaction
 from orchestration.engine.conflicts import again_after_conflict
+from orchestration.engine.deliveries import deliver, undelivered
 from orchestration.engine.locks import lock_saga
-from orchestration.engine.waits import deliver, offer, waits_for
+from orchestration.engine.waits import offer
 from orchestration.errors import SagaNotFound, UnknownDefinition
 from orchestration.models import InboxDelivery, InboxMessage, Saga
 
@@ -44,7 +44,7 @@ def receive_event(envelope: dict[str, Any]) -> list[UUID]:
     if message.parked:
         # A saga that was just being started did not see the event, nor did the event see the saga. Now one of both does.
         left = [
-            saga.id for saga in _sagas(message.key) if saga.ended_at is None and may_wait(saga, message.type)
+            saga.id for saga in _sagas(message.key) if saga.ended_at is None and _may_wait(saga, message.type)
         ]
     for saga_id in left:
         if _deliver_to(saga_id, message.id):
@@ -58,9 +58,9 @@ def _store(envelope: dict[str, Any]) -> tuple[InboxMessage, list[UUID], list[UUI
     key, event = envelope["key"], envelope["type"]
     with transaction.atomic():
         sagas = _sagas(key)
-        concerned = [saga for saga in sagas if saga.ended_at is None and may_wait(saga, event)]
+        concerned = [saga for saga in sagas if saga.ended_at is None and _may_wait(saga, event)]
         missed = [
-            saga for saga in sagas if saga.ended_at is not None and may_wait(saga, event, unknown=False)
+            saga for saga in sagas if saga.ended_at is not None and _may_wait(saga, event, unknown=False)
         ]
         message, is_new = InboxMessage.objects.get_or_create(
             source=envelope["source"],
@@ -100,7 +100,7 @@ def _apply_to(saga_id: UUID, stored: InboxMessage | UUID) -> bool:
         saga = lock_saga(saga_id)
     except SagaNotFound:
         return False  # it was pruned meanwhile
-    message = stored if isinstance(stored, InboxMessage) else _as_it_stands(saga, stored)
+    message = stored if isinstance(stored, InboxMessage) else undelivered(saga).filter(id=stored).first()
     if message is None:
         return False
     try:
@@ -110,21 +110,9 @@ def _apply_to(saga_id: UUID, stored: InboxMessage | UUID) -> bool:
         deliver(saga, message, state="parked")
         Saga.objects.filter(id=saga.id, ended_at=None, paused=False).update(wake_at=Now())
         return False
-    applied = offer(saga, waits_for(definition, message.type), message)
+    applied = offer(saga, definition.waits_for(message.type), message)
     saga.save()
     return applied
-
-
-def _as_it_stands(saga: Saga, message_id: UUID) -> InboxMessage | None:
-    """An event that this locked saga has not had: its own delivery is open, or no saga has one."""
-    return (
-        InboxMessage.objects.filter(id=message_id)
-        .alias(own=FilteredRelation("deliveries", condition=Q(deliveries__saga=saga)))
-        .annotate(delivery=F("own__id"))
-        .filter(Q(parked=True) | Q(own__state__in=["parked", "due"]))
-        .select_for_update(of=("self",), no_key=True)
-        .first()
-    )
 
 
 def _still_due(message: InboxMessage, envelope: dict[str, Any]) -> list[UUID]:
@@ -150,7 +138,7 @@ def _sagas(key: str) -> list[Saga]:
     )
 
 
-def may_wait(saga: Saga, event: str, *, unknown: bool = True) -> bool:
+def _may_wait(saga: Saga, event: str, *, unknown: bool = True) -> bool:
     """Whether the saga's flow waits for events of this type.
 
     Args:
@@ -159,6 +147,6 @@ def may_wait(saga: Saga, event: str, *, unknown: bool = True) -> bool:
         unknown: the answer where this process does not know the definition.
     """
     try:
-        return bool(waits_for(registry.find(saga.definition, saga.version), event))
+        return bool(registry.find(saga.definition, saga.version).waits_for(event))
     except UnknownDefinition:
         return unknown

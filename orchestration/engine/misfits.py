@@ -11,44 +11,35 @@ from pydantic import ValidationError
 from orchestration.conf import engine_settings
 from orchestration.core.nodes import Wait
 from orchestration.database import connection, transaction
+from orchestration.engine.deliveries import deliver
 from orchestration.engine.history import note
 from orchestration.engine.incidents import open_incident
 from orchestration.models import InboxDelivery, InboxMessage, Saga
+from orchestration.sentences import findings
 
 KIND = "event_misfit"
 LOOK_AGAIN = timedelta(minutes=1)
 """How long until it is tried again: other workers may have the code that it fits."""
 
 
-def what_does_not_fit(wait: Wait, envelope: dict[str, Any]) -> ValidationError | None:
-    """Say what of an event's data a wait cannot take, or None."""
-    if wait.gives is None:
-        return None
-    try:
-        wait.gives.model_validate(envelope.get("data") or {})
-    except ValidationError as error:
-        return error
-    return None
+def fitted(wait: Wait, envelope: dict[str, Any]) -> Any:
+    """Return the result that an event gives a wait.
 
-
-def named(error: ValidationError) -> str:
-    """Fields and what is wrong with them, and nothing of what they hold."""
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    Raises:
+        pydantic.ValidationError: its data do not fit.
+    """
+    data = envelope.get("data") or {}
+    return wait.gives.model_validate(data).model_dump(mode="json") if wait.gives is not None else data
 
 
 def keep_misfit(saga: Saga, message: InboxMessage, wait: str, error: ValidationError) -> None:
     """Keep an event due at a locked saga, and tell a person, once for each content. The caller saves the saga."""
-    reason = f"its data does not fit: {named(error)}"[:200]
+    reason = f"its data does not fit: {'; '.join(findings(error))}"[:200]
     known = InboxDelivery.objects.filter(saga=saga, message=message).first()
     if known is None or (known.wait, known.reason) != (wait, reason):
         note(saga, KIND, step=wait, event=message.event_id, type=message.type, reason=reason)
     open_incident(saga, KIND, step=wait, message=f"Event {message.event_id} from {message.source}: {reason}")
-    InboxDelivery.objects.update_or_create(
-        saga=saga,
-        message=message,
-        defaults={"state": "due", "wait": wait, "reason": reason, "due_at": Now() + LOOK_AGAIN},
-    )
-    InboxMessage.objects.filter(id=message.id, parked=True).update(parked=False)
+    deliver(saga, message, state="due", wait=wait, reason=reason, due_at=Now() + LOOK_AGAIN)
 
 
 _PUT_OFF = """

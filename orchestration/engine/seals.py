@@ -38,8 +38,7 @@ def source_key(source: str) -> str:
 
 def sealed(envelope: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of an envelope with the seal of its source, as it is sent."""
-    key = next(_keys_of(envelope["source"]))
-    return {**envelope, SEAL: f"{_VERSION},{_key_id(key)},{_mac(key, canonical(envelope))}"}
+    return {**envelope, SEAL: _seal(envelope["source"], canonical(envelope))}
 
 
 def unsealed(envelope: dict[str, Any]) -> dict[str, Any]:
@@ -66,14 +65,12 @@ def unsealed(envelope: dict[str, Any]) -> dict[str, Any]:
 
 def name_seal(source: str, event_id: str) -> str:
     """Return the seal of an event's name alone, for the headers of its message: whoever sets it aside need not open it."""
-    key = next(_keys_of(source))
-    return f"{_VERSION},{_key_id(key)},{_mac(key, _named(source, event_id))}"
+    return _seal(source, _named(source, event_id))
 
 
 def receipt_seal(source: str, event_id: str, queue: str) -> str:
     """Return the seal of a subscriber's receipt for its copy of an event: only who was sent the copy can show it."""
-    key = next(_keys_of(source))
-    return f"{_VERSION},{_key_id(key)},{_mac(key, _receipt(source, event_id, queue))}"
+    return _seal(source, _receipt(source, event_id, queue))
 
 
 def is_receipt(seal: object, source: str, event_id: str, queue: str) -> bool:
@@ -121,6 +118,11 @@ def _named(source: str, event_id: str) -> bytes:
 
 def _receipt(source: str, event_id: str, queue: str) -> bytes:
     return f"receipt\x1f{queue}\x1f{source}\x1f{event_id}".encode()
+
+
+def _seal(source: str, content: bytes) -> str:
+    key = next(_keys_of(source))
+    return f"{_VERSION},{_key_id(key)},{_mac(key, content)}"
 
 
 def _is_genuine(seal: str, source: str, content: bytes) -> bool:

@@ -37,7 +37,7 @@ def close_told(*, key: str, event: str, by: str, resolution: str) -> list[Saga]:
 def _waiting_for(key: str, event: str) -> Iterator[tuple[Saga, str]]:
     for saga in Saga.objects.filter(business_key=key, ended_at=None).order_by("created_at"):
         try:
-            waits = registry.find(saga.definition, saga.version).waits.values()
+            waits = registry.find(saga.definition, saga.version).waits_for(event)
         except UnknownDefinition:
             continue  # nobody here can say what it waits for; the message itself is shown all the same
         over = set(
@@ -46,5 +46,5 @@ def _waiting_for(key: str, event: str) -> Iterator[tuple[Saga, str]]:
             )
         )
         for wait in waits:
-            if wait.event == event and wait.name not in over:
+            if wait.name not in over:
                 yield saga, wait.name

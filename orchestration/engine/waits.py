@@ -6,17 +6,18 @@ What became of an event at a saga is a row of its own (`InboxDelivery`), changed
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F, FilteredRelation, Q
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.nodes import Wait
 from orchestration.core.states import FORWARD_STATES, Direction, SagaState, StepState
+from orchestration.engine.deliveries import deliver, undelivered
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
-from orchestration.engine.misfits import keep_misfit, what_does_not_fit
+from orchestration.engine.misfits import fitted, keep_misfit
 from orchestration.models import InboxDelivery, InboxMessage, Saga, SagaStep
 
 ENDED_WITHOUT = "the saga ended without waiting for it"
@@ -34,22 +35,19 @@ def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
     row.rest(wait.within, since=now)
     row.save()
     note(saga, "wait_opened", step=wait.name, event=wait.event)
-    for message in _undelivered(saga, {wait.event}):
+    for message in undelivered(saga).filter(type=wait.event):
         if offer(saga, [wait], message):
             return
 
 
 def take_in(saga: Saga, definition: SagaDefinition) -> None:
     """Offer a locked saga what has come and is not applied: a worker died, or had older code. One query where there is nothing."""
+    if not definition.waits:
+        return
     goes_forward = SagaState(saga.state) in FORWARD_STATES
-    for message in _undelivered(saga, {wait.event for wait in definition.waits.values()}):
+    for message in undelivered(saga).filter(type__in={wait.event for wait in definition.waits.values()}):
         if goes_forward or not message.parked:  # one that no saga has had is not for one that is being undone
-            offer(saga, waits_for(definition, message.type), message)
-
-
-def waits_for(definition: SagaDefinition, event: str) -> list[Wait]:
-    """The waits of a definition for a type of event."""
-    return [wait for wait in definition.waits.values() if wait.event == event]
+            offer(saga, definition.waits_for(message.type), message)
 
 
 def offer(saga: Saga, waits: list[Wait], message: InboxMessage) -> bool:
@@ -76,11 +74,13 @@ def offer(saga: Saga, waits: list[Wait], message: InboxMessage) -> bool:
         row = rows.get(wait.name)
         if row is None or row.state != StepState.WAITING.value:
             continue
-        error = what_does_not_fit(wait, message.envelope)
-        if error is None:
-            _apply(saga, row, wait, message)
-            return True
-        misfit = misfit or (wait.name, error)
+        try:
+            result = fitted(wait, message.envelope)
+        except ValidationError as error:
+            misfit = misfit or (wait.name, error)
+            continue
+        _apply(saga, row, wait, message, result)
+        return True
     if misfit is not None:
         keep_misfit(saga, message, *misfit)
     elif len(rows) == len(waits):
@@ -103,52 +103,7 @@ def ignore_undelivered(saga: Saga) -> None:
     )
 
 
-def deliver(
-    saga: Saga,
-    message: InboxMessage,
-    *,
-    state: str,
-    wait: str = "",
-    reason: str = "",
-    due_at: object = None,
-    applied_at: object = None,
-) -> None:
-    """Write down what became of an event at a locked saga. One statement, and one more if no saga had had it before."""
-    facts = {
-        "state": state,
-        "wait": wait,
-        "reason": reason[:200],
-        "due_at": due_at,
-        "applied_at": applied_at,
-    }
-    known = getattr(message, "delivery", None)
-    if known is not None:
-        InboxDelivery.objects.filter(id=known).update(**facts)
-    else:
-        InboxDelivery.objects.create(saga=saga, message=message, **facts)
-    if message.parked:
-        message.parked = False
-        message.save(update_fields=["parked"])
-
-
-def _undelivered(saga: Saga, events: set[str]) -> list[InboxMessage]:
-    """What has come for a locked saga and is not applied, and what no saga has had, the first first. No query for no events."""
-    if not events:
-        return []
-    return list(
-        InboxMessage.objects.filter(key=saga.business_key, type__in=events)
-        .alias(own=FilteredRelation("deliveries", condition=Q(deliveries__saga=saga)))
-        .annotate(delivery=F("own__id"))
-        .filter(Q(parked=True) | Q(own__state__in=["parked", "due"]))
-        # Two sagas that start late must not both have what was parked.
-        .select_for_update(of=("self",), no_key=True)
-        .order_by("received_at")
-    )
-
-
-def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage) -> None:
-    data = message.envelope.get("data") or {}
-    result = wait.gives.model_validate(data).model_dump(mode="json") if wait.gives is not None else data
+def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage, result: Any) -> None:
     if saga.state == SagaState.WAITING.value:
         move(saga, SagaState.RUNNING, "event_applied", step=wait.name, event=message.event_id)
     else:

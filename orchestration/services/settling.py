@@ -24,6 +24,7 @@ from orchestration.engine.locks import lock_saga
 from orchestration.engine.participants import participant_for
 from orchestration.errors import InvalidDecision, SagaNotFound, TransitionRefused
 from orchestration.models import Saga, SagaStep
+from orchestration.sentences import findings
 from orchestration.services.deciding import (
     BACKING_OFF,
     GIVEN_UP,
@@ -138,8 +139,7 @@ class _Given:
             try:
                 fitting.append(kind.model_validate(dict(data)))
             except ValidationError as error:
-                first = error.errors()[0]
-                faults.append(f"{kind.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+                faults.append(f"{kind.__name__}: {findings(error)[0]}")
         if len(fitting) > 1:
             raise InvalidDecision(f"the result fits several types; name one of {named}")
         if not fitting:

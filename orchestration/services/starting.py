@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from orchestration.clock import with_zone
 from orchestration.conf import engine_settings
 from orchestration.core import registry
@@ -18,10 +20,11 @@ from orchestration.crash_points import reach
 from orchestration.database import connection, transaction
 from orchestration.engine import outbox
 from orchestration.engine.beginning import begin
-from orchestration.engine.misfits import named, what_does_not_fit
+from orchestration.engine.misfits import fitted
 from orchestration.engine.reading import database_now
 from orchestration.errors import BusinessKeyTaken, InputRefused, InvalidEnvelope, OutboxOutsideTransaction
 from orchestration.models import Saga
+from orchestration.sentences import findings
 
 logger = logging.getLogger(__name__)
 
@@ -138,9 +141,15 @@ def publish_event(
 def _check_awaited(event: str, envelope: dict[str, Any]) -> None:
     """Refuse data that no wait could take, where its author still sees it; say so if nobody ever waits for such an event."""
     waits = registry.waits_for(event)
-    misfits = [misfit for wait in waits if (misfit := what_does_not_fit(wait, envelope)) is not None]
+    misfits = []
+    for wait in waits:
+        try:
+            fitted(wait, envelope)
+        except ValidationError as error:
+            misfits.append(error)
     if misfits and len(misfits) == len(waits):
-        raise InvalidEnvelope(f"the data of {event} fits no saga that waits for it: {named(misfits[0])}")
+        told = "; ".join(findings(misfits[0]))
+        raise InvalidEnvelope(f"the data of {event} fits no saga that waits for it: {told}")
     if not waits and not engine_settings().SUBSCRIBERS and registry.everything():
         logger.warning("event %s is published, and no saga that is known here waits for its type", event)
 

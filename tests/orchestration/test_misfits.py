@@ -134,12 +134,12 @@ def test_where_one_saga_can_take_it_and_another_cannot_each_goes_its_way(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = waiting(key)
-    what = misfits.what_does_not_fit
+    usual = misfits.fitted
 
     def picky(wait: Any, envelope: dict[str, Any]) -> Any:
-        return what(wait, {"data": WRONG} if wait is ledger.waits[EVENT] else envelope)
+        return usual(wait, {"data": WRONG} if wait is ledger.waits[EVENT] else envelope)
 
-    monkeypatch.setattr("orchestration.engine.waits.what_does_not_fit", picky)
+    monkeypatch.setattr("orchestration.engine.waits.fitted", picky)
     event = news(key)
     assert receive_event(event) == [first.id]
     assert fates(key) == {"verdict.run": "applied", "verdict.ledger": "due"}
