@@ -74,6 +74,10 @@ class SendFailed(SagaError):
     """The broker did not take a message. Nothing is lost: its row is still due."""
 
 
+class NotCompared(Exception):
+    """Of a check of `verify`: there is no second witness to hold our rows against; the message is a sentence that says so."""
+
+
 class StepError(SagaError):
     """What a step raises. `code` is stable and for programs, `message` for people, `data` JSON for the undo."""
 

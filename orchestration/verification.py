@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 
 from django.apps import apps
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
 from orchestration.database import connection
+from orchestration.errors import NotCompared
 from orchestration.models import Incident, Saga
 from orchestration.snapshot import reading
 from orchestration.standing import kept_by_business_key
@@ -72,11 +74,20 @@ def invariant(name: str, *, snapshot: bool = True) -> Callable[[Check], Check]:
         snapshot: the check sees one moment of the database (REPEATABLE READ). False where each of its statements is
             to see what is committed by then, e.g. when rows are read again after somebody else's ledger.
 
+    A check that raises `NotCompared` has found nothing, and says why it could not look.
+
     Raises:
         ValueError: another check has that name.
     """
 
-    def register(check: Check) -> Check:
+    def register(given: Check) -> Check:
+        @wraps(given)
+        def check() -> Finding:
+            try:
+                return given()
+            except NotCompared as error:
+                return Finding(checked=0, not_compared=f"not compared: {error}")
+
         known = _checks.get(name)
         if known is not None and known.check.__module__ != check.__module__:
             raise ValueError(f"two invariants are called {name!r}: give one of them another name")

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from orchestration.errors import NotCompared
 from payments import conf
 
 
@@ -42,7 +43,7 @@ class ListedEffect(Effect):
     """The idempotency key it was made under."""
 
 
-class CannotList(Exception):
+class CannotList(NotCompared):
     """The gateway does not say what it has done; the message is a sentence for `verify`."""
 
 

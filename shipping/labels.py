@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from orchestration.errors import NotCompared
 from shipping import conf
 from shipping.contracts import Address
 
@@ -43,7 +44,7 @@ class ListedParcel:
     """Id of the event by which we were told that it has left, and said that we have it; empty before that."""
 
 
-class CannotList(Exception):
+class CannotList(NotCompared):
     """The carrier does not say what it has done; the message is a sentence for `verify`."""
 
 
