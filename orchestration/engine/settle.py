@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.binding import build_command
+from orchestration.core.definition import SagaDefinition
 from orchestration.core.policy import SETTLE
 from orchestration.core.references import Message
 from orchestration.core.states import Direction, SagaState, StepState
@@ -54,6 +55,11 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     reference = participant.reference
     saga = Saga.objects.get(id=saga_id)
     definition = registry.find(saga.definition, saga.version)
+    if not _performs(participant, definition, step):
+        logger.warning(
+            "saga %s: %s was asked what became of a step that it does not perform", saga_id, reference
+        )
+        return
     is_pivot = definition.steps[step].pivot
     claimed = claim_unsettled(saga_id, step, is_pivot=is_pivot, lease=engine_settings().LEASE_SECONDS)
     if claimed is None:
@@ -124,6 +130,14 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         logger.exception("saga %s: what became of %s cannot be recorded", saga_id, step)
         message = f"what became of {step} is known, and cannot be recorded: {describe(error)['message']}"
         _record_unsettled(saga_id, claim, error, Told("cannot_record", message))
+
+
+def _performs(participant: Participant, definition: SagaDefinition, step: str) -> bool:
+    """Whether a step is this participant's: another provider knows nothing of the step's key, and would say it never acted."""
+    try:
+        return definition.reference(step, Direction.FORWARD.value).task == participant.reference.task
+    except LookupError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from orchestration.engine.ahead import Ahead
 from orchestration.engine.claims import StepMessage
 from orchestration.engine.participants import everyone, participant_for
 from orchestration.engine.perform import perform
+from orchestration.engine.settle import settle
 from orchestration.models import SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from orders.sagas import fulfil_order
@@ -97,3 +98,29 @@ def test_a_task_does_not_perform_another_tasks_step(catalog: None) -> None:
             assert _everything(run) == before, task
     _forge(run, "orders.accept", "orders.accept", Direction.FORWARD, redelivered=False, ahead=False)
     assert [call[0] for call in run.script.calls] == ["orders.accept"]
+
+
+def test_only_a_steps_own_provider_is_asked_what_became_of_it(catalog: None) -> None:
+    """Another one knows nothing of its key: it would say that nothing was taken, and the money would stay with us."""
+    stock(NW_11=20)
+    _, run = fulfil(("NW-11", 2), lose_answer_at="payments.capture")
+    run.until(
+        lambda each: SagaStep.objects.filter(
+            saga_id=each.id, name="payments.capture", state="unknown"
+        ).exists()
+    )
+    run.cancel()
+    SagaStep.objects.filter(saga_id=run.id, name="payments.capture").update(due_at=None)
+    before, tried = _everything(run), 0
+    for task in everyone():
+        participant = participant_for(task)
+        assert participant is not None
+        if participant.reference.is_external and task != "payments.capture":
+            settle(participant, run.id, "payments.capture")
+            assert _everything(run) == before, task
+            tried += 1
+    capture = participant_for("payments.capture")
+    assert capture is not None
+    settle(capture, run.id, "no.such_step")
+    assert _everything(run) == before
+    assert tried >= 5
