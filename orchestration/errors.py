@@ -23,7 +23,8 @@ SagaError
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Self
 
 
 class SagaError(Exception):
@@ -82,13 +83,22 @@ class StepError(SagaError):
     """What a step raises. `code` is stable and for programs, `message` for people, `data` JSON for the undo."""
 
     code = "step_error"
+    message: str
+    data: dict[str, Any]
+
+    def __new__(cls, *args: Any, **_: Any) -> Self:
+        """Make one that has its facts also where a subclass with an `__init__` of its own does not call ours."""
+        error = super().__new__(cls, *args)
+        error.message = next((given for given in args if isinstance(given, str)), "") or _words_of(cls)
+        error.data = {}
+        return error
 
     def __init__(
         self, message: str = "", *, code: str | None = None, data: dict[str, Any] | None = None
     ) -> None:
-        self.message = message or (self.__doc__ or "").split("\n", 1)[0]
+        self.message = message or _words_of(type(self))
         self.code = code or type(self).code
-        self.data: dict[str, Any] = data or {}
+        self.data = data or {}
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,16 +106,24 @@ class StepError(SagaError):
         return (_rebuild, (type(self), self.message, self.code, self.data))
 
 
+def _words_of(kind: type[StepError]) -> str:
+    """Return what an error without a message of its own says."""
+    return (kind.__doc__ or kind.__name__).split("\n", 1)[0]
+
+
 def _rebuild(kind: type[StepError], message: str, code: str, data: dict[str, Any]) -> StepError:
-    error = kind(message)
+    error = kind.__new__(kind, message)
+    Exception.__init__(error, message)
+    error.message = message
     error.code, error.data = code, data
     return error
 
 
 class StepRetryable(StepError):
-    """Nothing happened; try again later. `retry_after`, in seconds, is waited at least."""
+    """Nothing happened; try again later. `retry_after` (seconds, a timedelta, or the text of a provider's header) is waited at least."""
 
     code = "retryable"
+    retry_after: float | timedelta | str | None = None
 
     def __init__(
         self,
@@ -113,7 +131,7 @@ class StepRetryable(StepError):
         *,
         code: str | None = None,
         data: dict[str, Any] | None = None,
-        retry_after: float | None = None,
+        retry_after: float | timedelta | str | None = None,
     ) -> None:
         super().__init__(message, code=code, data=data)
         self.retry_after = retry_after

@@ -56,23 +56,37 @@ class RetryPolicy:
         """Whether another attempt may follow after `ended_attempts` that failed."""
         return self.attempts is None or ended_attempts < self.attempts
 
-    def delay(
-        self, *, ended_attempts: int, asked: float | None = None, random: Random = _SYSTEM_RANDOM
-    ) -> float:
+    def delay(self, *, ended_attempts: int, asked: object = None, random: Random = _SYSTEM_RANDOM) -> float:
         """Seconds to wait before the next attempt.
 
         Args:
             ended_attempts: how many have ended in an error, from 1.
-            asked: what the provider asked for, in seconds, at most LONGEST_ASKED. It is kept to, and then spread over a quarter of it at least: a
+            asked: what the provider asked for: seconds as a number or as text, or a timedelta; at most LONGEST_ASKED. What says no time
+                is passed over. It is kept to, and then spread over a quarter of it at least: a
                 provider that tells everybody the same would else get everybody back at the same moment.
             random: source of the jitter.
         """
         exponent = min(max(ended_attempts - 1, 0), 64)
         bound = min(self.longest, self.first * self.factor**exponent)
-        if asked is None or not asked > 0:  # NaN is not
+        least = _seconds_asked(asked)
+        if least is None:
             return random.uniform(0.0, bound)
-        asked = min(asked, LONGEST_ASKED)
-        return asked + random.uniform(0.0, max(bound, asked / 4))
+        return least + random.uniform(0.0, max(bound, least / 4))
+
+
+def _seconds_asked(asked: object) -> float | None:
+    """Return what was asked for in seconds, or None where that says no time: it comes from a provider's answer, as whatever it was there."""
+    if isinstance(asked, timedelta):
+        asked = asked.total_seconds()
+    if asked is None or isinstance(asked, bool):
+        return None
+    try:
+        seconds = float(asked)  # type: ignore[arg-type] # whatever it is
+    except OverflowError:
+        return LONGEST_ASKED
+    except Exception:  # a date, a word, an object: then the policy says when
+        return None
+    return min(seconds, LONGEST_ASKED) if seconds > 0 else None  # NaN is not
 
 
 FORWARD = RetryPolicy()

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Set
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
+
+_Each = TypeVar("_Each")
 
 LONGEST_MESSAGE = 2_000
 """Characters of an error's message: it stands in the row, in the history and on pages, once for each attempt."""
@@ -30,6 +32,10 @@ MOST_BYTES = 262_144
 """Of an input, a command or a result, as JSON: every step behind it loads them all."""
 DEEPEST = 40
 """Levels of nested data."""
+MOST_VALUES = 300_000
+"""In one piece of data: what refers to the same parts again and again has more of them than anybody could write down."""
+LONGEST_KEY = 200
+"""Characters of a key in an error's data."""
 SIGN = "\ufffd"
 """Stands for a character that cannot be stored."""
 
@@ -59,9 +65,9 @@ def is_storable_text(text: str) -> bool:
 def storable(value: object) -> Any:
     """Return a value as JSON that the database can keep. Types that JSON does not know become texts; nothing is left out.
 
-    Idempotent. Costs one walk over the value.
+    Idempotent. Costs one walk over the value, which may hold itself.
     """
-    return _storable(value, DEEPEST)
+    return _Walk().storable(value, DEEPEST)
 
 
 def storable_data(value: object, most_bytes: int) -> dict[str, Any]:
@@ -74,13 +80,20 @@ def storable_data(value: object, most_bytes: int) -> dict[str, Any]:
     return {"cut": storable_text(text, most_bytes // 4)}
 
 
-def facts_of(message: BaseModel) -> dict[str, Any]:
-    """Return a message as a storable JSON object, whatever its fields hold."""
+def facts_of(message: BaseModel, written: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a message as a storable JSON object, whatever its fields hold and however it writes them.
+
+    Args:
+        message: which one.
+        written: its JSON, where that is known.
+    """
+    found: object
     try:
-        found = message.model_dump(mode="json")
-    except (ValueError, TypeError):  # of bytes that are no UTF-8, for example
-        found = message.model_dump()
-    data: dict[str, Any] = storable(found)
+        found = message.model_dump(mode="json") if written is None else written
+    except Exception:  # of bytes that are no UTF-8, for example, or of a serializer of its own
+        kept = {name for name, field in type(message).model_fields.items() if not field.exclude}
+        found = {name: value for name, value in message if name in kept}
+    data: dict[str, Any] = _Walk(longest_key=MOST_BYTES).storable(found, DEEPEST)
     return data
 
 
@@ -106,44 +119,70 @@ def cut_to_fit(data: dict[str, Any], most_bytes: int = MOST_BYTES) -> dict[str, 
     return data if size_of(data) <= most_bytes else {}
 
 
-def _storable(value: object, depth: int) -> Any:
-    match value:
-        case None | bool():
-            return value
-        case Enum():
-            return _storable(value.value, depth)
-        case str():
-            return value if _UNSTORABLE.search(value) is None else _UNSTORABLE.sub(SIGN, value)
-        case int():
-            return value if abs(value) < _LARGEST else storable_text(_digits(value), 400)
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case UUID() | Decimal():
-            return str(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case bytes() | bytearray() | memoryview():
-            return f"<{len(value)} bytes>"
-    if depth <= 0:
-        return storable_text("<nested too deeply>", 200)
-    return _of_many(value, depth - 1)
+class _Walk:
+    """One walk over a value: knows what it stands in, and for how much longer it may go on."""
 
+    def __init__(self, longest_key: int = LONGEST_KEY) -> None:
+        self.longest_key = longest_key
+        self.left = MOST_VALUES
+        self.around: set[int] = set()
 
-def _of_many(value: object, depth: int) -> Any:
-    match value:
-        case BaseModel():
-            return _storable(value.model_dump(), depth)
-        case Mapping():
-            return {storable_text(key, 200): _storable(each, depth) for key, each in value.items()}
-        case list() | tuple():
-            return [_storable(each, depth) for each in value]
-        case Set():
-            return sorted((_storable(each, depth) for each in value), key=str)
-    if is_dataclass(value) and not isinstance(value, type):
-        return _storable(asdict(value), depth)
-    return storable_text(value, LONGEST_MESSAGE)
+    def storable(self, value: object, depth: int) -> Any:
+        match value:
+            case None | bool():
+                return value
+            case Enum():
+                return self.storable(value.value, depth)
+            case str():
+                return value if _UNSTORABLE.search(value) is None else _UNSTORABLE.sub(SIGN, value)
+            case int():
+                return value if abs(value) < _LARGEST else storable_text(_digits(value), 400)
+            case float():
+                return value if math.isfinite(value) else str(value)
+            case UUID() | Decimal():
+                return str(value)
+            case datetime() | date() | time():
+                return value.isoformat()
+            case timedelta():
+                return value.total_seconds()
+            case bytes() | bytearray() | memoryview():
+                return f"<{len(value)} bytes>"
+        if depth <= 0:
+            return "<nested too deeply>"
+        if id(value) in self.around:
+            return "<itself>"
+        self.around.add(id(value))
+        try:
+            return self._of_many(value, depth - 1)
+        except Exception as error:  # its own methods may be what is broken
+            return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
+        finally:
+            self.around.discard(id(value))
+
+    def _of_many(self, value: object, depth: int) -> Any:
+        match value:
+            case BaseModel():
+                return self.storable(value.model_dump(), depth)
+            case Mapping():
+                return {
+                    storable_text(key, self.longest_key): self.storable(each, depth)
+                    for key, each in self._allowed(value.items())
+                }
+            case list() | tuple():
+                return [self.storable(each, depth) for each in self._allowed(value)]
+            case Set():
+                return sorted((self.storable(each, depth) for each in self._allowed(value)), key=str)
+        if is_dataclass(value) and not isinstance(value, type):
+            return self.storable({each.name: getattr(value, each.name) for each in fields(value)}, depth)
+        return storable_text(value, LONGEST_MESSAGE)
+
+    def _allowed(self, many: Iterable[_Each]) -> Iterator[_Each]:
+        """Give one after the other, until there were too many of all."""
+        for each in many:
+            if self.left <= 0:
+                return
+            self.left -= 1
+            yield each
 
 
 def _digits(value: int) -> str:

@@ -27,6 +27,7 @@ from orchestration.engine.claims import UNCLAIMED, Claim, Delivery, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.failures import Failed, Unrecordable, record_failure
 from orchestration.engine.incidents import CLOSE_BY_THEMSELVES, resolve_incidents
+from orchestration.engine.interruptions import as_failure
 from orchestration.engine.late import keep_late_result
 from orchestration.engine.leases import renewed
 from orchestration.engine.participants import Participant, participant_for
@@ -84,8 +85,8 @@ class Attempt(Acting):
         try:
             command = self.build()
             return self._external(command) if external else self._local(command)
-        except Exception as error:  # every error of a step is data for its policy
-            return self.answer(error)
+        except BaseException as error:  # every error of a step is data for its policy
+            return self.answer(as_failure(error))
 
     def answer(self, error: Exception) -> Verdict:
         """What follows from an attempt that was rolled back, or had no good end.
@@ -243,7 +244,11 @@ class Attempt(Acting):
             return record_failure(
                 self.message, self.claim, self.definition, error, external=external, input=facts
             )
-        except (DataError, IntegrityError, ProgrammingError, ValueError, TypeError) as unrecordable:
+        except Exception as unrecordable:
+            if isinstance(unrecordable, DatabaseError) and not isinstance(
+                unrecordable, DataError | IntegrityError | ProgrammingError
+            ):
+                raise  # the database is at fault, and not what is to be recorded
             logger.exception(
                 "saga %s: a failure of %s cannot be recorded", self.message.saga_id, self.message.step
             )

@@ -78,7 +78,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     return {
         "kind": type(error).__name__,
         "code": storable_text(found.code if found else type(error).__name__, LONGEST_CODE),
-        "message": storable_text(found.message if found else error, LONGEST_MESSAGE),
+        "message": storable_text(found.message if found else error, LONGEST_MESSAGE) or type(error).__name__,
         "data": storable_data(found.data, MOST_ERROR_BYTES) if found else {},
         "traceback": "" if isinstance(error, StepRejected) else _traceback_of(error),
     }

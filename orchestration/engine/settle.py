@@ -32,6 +32,7 @@ from orchestration.engine.contexts import context_for
 from orchestration.engine.failures import UNREACHABLE_AFTER, describe
 from orchestration.engine.history import note
 from orchestration.engine.incidents import CLOSE_BY_THEMSELVES, open_incident, resolve_incidents
+from orchestration.engine.interruptions import as_failure
 from orchestration.engine.leases import renewed
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.participants import Participant
@@ -95,15 +96,16 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
             participant.check_result(found)
             found, _ = participant.as_stored(found)
     except EffectDiffers as error:
-        _record_unsettled(saga_id, claim, error, Told("effect_differs", error.message))
+        _record_unsettled(saga_id, claim, error, Told("effect_differs", describe(error)["message"]))
         return
     except StepRetryable as error:  # the provider is silent, or busy
         _record_unsettled(saga_id, claim, error)
         return
-    except Exception as error:
+    except BaseException as raised:
+        failure = as_failure(raised)
         # There was an answer and nobody can make sense of it, or the look-up itself is wrong: asking again may not help.
-        told = Told("cannot_settle", describe(error)["message"], rests=False)
-        _record_unsettled(saga_id, claim, error, told)
+        told = Told("cannot_settle", describe(failure)["message"], rests=False)
+        _record_unsettled(saga_id, claim, failure, told)
         return
     looked_twice = bool((earlier or {}).get(LOOKED))
     certain = participant.refuse is not None or looked_twice
@@ -123,13 +125,14 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
 
     try:
         record()
-    except Exception as error:
-        if is_outage(error) or isinstance(error, OperationalError | InterfaceError):
+    except BaseException as raised:
+        failure = as_failure(raised)
+        if is_outage(failure) or isinstance(failure, OperationalError | InterfaceError):
             raise  # the message comes again, or the lease runs out
         # Nothing would be left of it but a failed task: the money held, the saga waiting, and nobody told.
         logger.exception("saga %s: what became of %s cannot be recorded", saga_id, step)
-        message = f"what became of {step} is known, and cannot be recorded: {describe(error)['message']}"
-        _record_unsettled(saga_id, claim, error, Told("cannot_record", message))
+        message = f"what became of {step} is known, and cannot be recorded: {describe(failure)['message']}"
+        _record_unsettled(saga_id, claim, failure, Told("cannot_record", message))
 
 
 def _performs(participant: Participant, definition: SagaDefinition, step: str) -> bool:

@@ -22,6 +22,7 @@ from orchestration.database import connection, transaction
 from orchestration.database_errors import is_conflict
 from orchestration.engine.attempts import Attempt, Verdict
 from orchestration.engine.claims import UNCLAIMED, Claim, StepMessage
+from orchestration.engine.interruptions import as_failure
 from orchestration.engine.quick import took
 from orchestration.engine.records_unclaimed import DoneStep, NotTogether, record_unclaimed
 from orchestration.errors import StepError
@@ -109,8 +110,8 @@ def share(first: Attempt) -> Done | Undone:
             if ends:
                 tell_ended(first.message.saga_id, SagaState.COMPLETED.value)
             _reach_each(first, done, "K9")
-    except Exception as error:
-        return _answer(first, attempt, error, claim)
+    except BaseException as error:  # what is no failure of the step is raised again
+        return _answer(first, attempt, as_failure(error), claim)
     _reach_each(first, done, "K9", committed=True)
     if unclaimed:
         attempt.following = following

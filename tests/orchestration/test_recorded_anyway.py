@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -13,13 +10,10 @@ from django.db import connection, transaction
 from orchestration import (
     EffectDiffers,
     Message,
-    OutcomeUnknown,
     SkipRest,
-    StepRejected,
     StepRetryable,
     external,
 )
-from orchestration.engine import attempts
 from orchestration.engine.participants import Participant
 from orchestration.errors import InputRefused
 from orchestration.models import Saga, SagaEvent
@@ -30,44 +24,6 @@ from tests.orchestration.sample import Charged, TripInput, provider, trip
 
 INPUT = TripInput(name="Ada")
 SPOILT = "a\0b\ud800c"
-
-
-class Wild(Exception):
-    """An error whose own text is broken."""
-
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-
-FAILURES: dict[str, Exception] = {
-    "declined, in words no database keeps": StepRejected(
-        SPOILT, code="de\0clined", data={"id": UUID(int=1), "x": float("nan")}
-    ),
-    "declined in eight megabytes": StepRejected("x" * 8_000_000, data={"page": "y" * 8_000_000}),
-    "an error of its own": ValueError(SPOILT),
-    "an error without a text": Wild(),
-    "silence": OutcomeUnknown(SPOILT, data={"d": Decimal(1)}),
-    "come back in the year 59,000": StepRetryable("busy", retry_after=1.8e12),
-}
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("step", ["do_charge", "do_book_seat"])
-def test_whatever_a_step_fails_with_is_recorded_and_the_saga_is_undone(
-    monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
-) -> None:
-    def fail(*_: Any) -> Any:
-        raise failure
-
-    # Where tests run in parallel, what they log is sent as UTF-8, and half a surrogate pair has none.
-    monkeypatch.setattr(attempts.logger, "disabled", True)
-    monkeypatch.setattr(getattr(sample, step), "act", fail)
-    run = SagaRun(trip, INPUT).until_rest()
-    assert run.state == "compensated"
-    assert run.incidents == []
-    assert run.saga.failure is not None
-    assert max(len(json.dumps(entry.data)) for entry in SagaEvent.objects.filter(saga_id=run.id)) < 20_000
 
 
 @pytest.mark.django_db
