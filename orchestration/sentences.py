@@ -39,4 +39,4 @@ def explained(what: object, why: object) -> str:
 
 def findings(error: ValidationError) -> list[str]:
     """What does not fit a message, one `field: what is wrong` each. Names fields, and says nothing of what they hold."""
-    return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    return [explained(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]

@@ -76,7 +76,7 @@ class _Look:
             build_command(self.definition, step, takes, self.saga.input, self.results)
         except ValidationError as error:
             names = [
-                ".".join(map(str, each["loc"]))
+                ".".join(map(str, each["loc"])) or each["msg"]
                 for each in error.errors()
                 if not (each["type"] == "missing" and self._may_still_come(step, takes, str(each["loc"][0])))
             ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orchestration.core.carrying import read_message
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.memo import Memo
 from orchestration.core.nodes import Choice, Node, Nothing, Parallel, Sequence, Step, Wait
@@ -47,7 +48,7 @@ def build_command(
             if field in found:
                 values[field] = found[field]
                 break
-    return takes.model_validate(values)
+    return read_message(takes, values)
 
 
 def producers_before(definition: SagaDefinition, name: str) -> list[str]:

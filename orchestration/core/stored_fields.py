@@ -18,6 +18,12 @@ def unstorable_fields(message: type[BaseModel]) -> Iterator[tuple[str, str, str]
 def _look(message: type[BaseModel], prefix: str, seen: set[type]) -> Iterator[tuple[str, str, str]]:
     seen.add(message)
     by_name = message.model_config.get("populate_by_name") or message.model_config.get("validate_by_name")
+    if message.model_config.get("strict"):
+        yield (
+            f"{prefix}*",
+            "are read strictly, and stored as JSON: no date and no id would be one when it comes back",
+            "Remove strict=True from the message's model_config, or say it for single fields.",
+        )
     for name, field in message.model_fields.items():
         path = f"{prefix}{name}"
         if field.exclude:
@@ -38,6 +44,12 @@ def _look(message: type[BaseModel], prefix: str, seen: set[type]) -> Iterator[tu
                     path,
                     f"is a {kind.__name__}, which is stored as asterisks: the step would get those",
                     "Never store a secret in a saga. Give the step a name by which it finds the secret, such as a token of the provider.",
+                )
+            elif issubclass(kind, bytes) and "EncodedBytes" not in f"{field.annotation} {field.metadata}":
+                yield (
+                    path,
+                    "is bytes, and JSON has none: what is no UTF-8 text could not be stored",
+                    "Write pydantic.Base64Bytes, or keep the bytes in a row of your own and give the step its id.",
                 )
             elif issubclass(kind, BaseModel) and kind not in seen:
                 yield from _look(kind, f"{path}.", seen)

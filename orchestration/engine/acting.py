@@ -143,7 +143,7 @@ class Acting:
         message = result if isinstance(result, Message) else None
         facts = acted.facts
         if facts is None and message is not None:
-            facts = facts_of(message)
+            _, facts = self.participant.as_stored(message)
         self.participant.check_size(facts)
         step = self.definition.steps[self.message.step]
         return Ending(

@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from orchestration.conf import engine_settings
+from orchestration.core.carrying import read_message
 from orchestration.core.nodes import Wait
+from orchestration.core.storable import facts_of
 from orchestration.database import connection, transaction
 from orchestration.engine.deliveries import deliver
 from orchestration.engine.history import note
@@ -29,7 +31,7 @@ def fitted(wait: Wait, envelope: dict[str, Any]) -> Any:
         pydantic.ValidationError: its data do not fit.
     """
     data = envelope.get("data") or {}
-    return wait.gives.model_validate(data).model_dump(mode="json") if wait.gives is not None else data
+    return facts_of(read_message(wait.gives, data)) if wait.gives is not None else data
 
 
 def keep_misfit(saga: Saga, message: InboxMessage, wait: str, error: ValidationError) -> None:

@@ -9,10 +9,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from orchestration.core.carrying import NotCarried, carried
 from orchestration.core.context import StepContext
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message, StepReference
-from orchestration.core.storable import MOST_BYTES, facts_of, is_small, size_of, storable
+from orchestration.core.storable import MOST_BYTES, is_small, size_of
 from orchestration.errors import DefinitionError, OutcomeUnknown, StepRejected
 
 Act = Callable[[Any, StepContext], Message | NotNeeded | None]
@@ -74,17 +75,12 @@ class Participant:
         """Return a result as it can be stored, and its facts: what a provider has sent may hold characters that no database keeps.
 
         Raises:
-            pydantic.ValidationError: without them it is no longer what its type demands.
+            NotCarried: the next step would be given something else.
         """
         try:
-            written = result.model_dump(mode="json")
-        except (ValueError, TypeError):
-            written = None  # there is no JSON of it as it is
-        kept = facts_of(result) if written is None else storable(written)
-        if written is not None and written == kept:
-            return result, kept
-        mended = type(result).model_validate(kept)
-        return mended, facts_of(mended)
+            return carried(result)
+        except NotCarried as error:
+            raise NotCarried(f"{self.reference} returned what cannot be handed on: {error}") from error
 
     def check_size(self, facts: dict[str, Any] | None) -> None:
         """Refuse a result that is too large to be kept and loaded by every step behind it.

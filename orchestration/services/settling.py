@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from orchestration.core import registry
 from orchestration.core.binding import build_command
+from orchestration.core.carrying import read_message
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.references import Message, StepReference
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
@@ -137,7 +138,7 @@ class _Given:
             if wanted not in (None, kind.__name__):
                 continue
             try:
-                fitting.append(kind.model_validate(dict(data)))
+                fitting.append(read_message(kind, dict(data)))
             except ValidationError as error:
                 faults.append(f"{kind.__name__}: {findings(error)[0]}")
         if len(fitting) > 1:
@@ -159,7 +160,7 @@ class _Given:
             )
         except ValidationError as error:
             raise InvalidDecision(
-                f"the command of {row.name} ({row.direction}) cannot be built: {error}"
+                f"the command of {row.name} ({row.direction}) cannot be built from what is stored: {'; '.join(findings(error))}"
             ) from None
         if not self.reference.is_external or answer is None:
             return

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from orchestration.clock import with_zone
 from orchestration.conf import engine_settings
 from orchestration.core import registry
+from orchestration.core.carrying import NotCarried, carried
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
 from orchestration.core.references import Message
-from orchestration.core.storable import MOST_BYTES, facts_of, size_of
+from orchestration.core.storable import MOST_BYTES, size_of
 from orchestration.crash_points import reach
 from orchestration.database import connection, transaction
 from orchestration.engine import outbox
@@ -155,8 +156,11 @@ def _check_awaited(event: str, envelope: dict[str, Any]) -> None:
 
 
 def _stored(input: Message) -> dict[str, Any]:
-    data = facts_of(input)
-    if data != input.model_dump(mode="json"):
+    try:
+        back, data = carried(input)
+    except NotCarried as error:
+        raise InputRefused(f"the input {error}") from error
+    if back is not input and data != input.model_dump(mode="json"):
         raise InputRefused(
             f"the input {type(input).__name__} holds what the database cannot keep: a zero character, half a surrogate pair, or a number"
             " that is none (NaN, infinity). Remove it before the saga is started"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from pydantic import field_validator
 
 from orchestration import Message
 from orchestration.engine.bad_commands import look_again
@@ -17,6 +18,7 @@ from tests.orchestration import sample
 from tests.orchestration.sample import TripInput, trip
 
 INPUT = TripInput(name="Ada")
+Newer = Callable[..., Callable[[], None]]
 
 
 class NeedsMore(Message):
@@ -25,19 +27,31 @@ class NeedsMore(Message):
 
 
 @pytest.fixture
-def newer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], None]]:
-    """Have a task take a command that needs one field more; returns how that is mended."""
+def newer(monkeypatch: pytest.MonkeyPatch) -> Newer:
+    """Have a task take another command, by default one that needs one field more; returns how that is mended."""
 
-    def changed(task: str) -> Callable[[], None]:
+    def changed(task: str, takes: type[Message] = NeedsMore) -> Callable[[], None]:
         performer = participant_for(task)
         assert performer is not None
         before = performer.reference
-        monkeypatch.setattr(performer, "reference", replace(before, takes=NeedsMore))
+        monkeypatch.setattr(performer, "reference", replace(before, takes=takes))
         return lambda: monkeypatch.setattr(performer, "reference", before)
 
     return changed
 
 
+class Breaks(Message):
+    """Its validator looks into a table in which what was stored is no longer."""
+
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def known(cls, value: str) -> str:
+        return {"Bob": "Bob"}[value]
+
+
+@pytest.mark.parametrize("takes", [NeedsMore, Breaks])
 @pytest.mark.parametrize(
     ("task", "step", "direction", "fails", "ending"),
     [
@@ -51,14 +65,15 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], None]
 )
 def test_its_step_waits_for_other_code_and_then_the_saga_goes_on(
     db: None,
-    newer: Callable[[str], Callable[[], None]],
+    newer: Newer,
     task: str,
     step: str,
     direction: str,
     fails: str,
     ending: str,
+    takes: type[Message],
 ) -> None:
-    mend = newer(task)
+    mend = newer(task, takes)
     run = SagaRun(trip, INPUT, reject_at=fails)
     run.until(lambda run: bool(run.incidents))
     while run.carry_one():
@@ -71,14 +86,18 @@ def test_its_step_waits_for_other_code_and_then_the_saga_goes_on(
     assert (row.state, row.due_at, row.attempts) == ("waiting", None, 0)
     (incident,) = run.incidents
     assert (incident.kind, incident.step) == ("bad_command", step)
-    assert "shoe_size: Field required" in incident.message
+    told = {
+        NeedsMore: "shoe_size: Field required",
+        Breaks: "a validator of Breaks fails with KeyError in known",
+    }
+    assert told[takes] in incident.message
     assert SagaEvent.objects.filter(saga_id=run.id, kind="step_postponed").count() == 1
     mend()
     assert run.until_rest().state == ending
     assert run.incidents == []
 
 
-def test_only_its_deadline_undoes_it(db: None, newer: Callable[[str], Callable[[], None]]) -> None:
+def test_only_its_deadline_undoes_it(db: None, newer: Newer) -> None:
     newer("sample.confirm")
     run = SagaRun(trip, INPUT)
     run.until(lambda run: bool(run.incidents))
@@ -87,9 +106,7 @@ def test_only_its_deadline_undoes_it(db: None, newer: Callable[[str], Callable[[
     assert (run.saga.failure or {})["kind"] == "deadline"
 
 
-def test_an_outcome_that_cannot_be_asked_about_waits_as_well(
-    db: None, newer: Callable[[str], Callable[[], None]]
-) -> None:
+def test_an_outcome_that_cannot_be_asked_about_waits_as_well(db: None, newer: Newer) -> None:
     run = SagaRun(trip, INPUT, lose_answer_at="sample.charge")
     unsure = SagaStep.objects.filter(saga_id=run.id, name="sample.charge", unsure=True)
     run.until(lambda run: unsure.exists())
@@ -103,9 +120,7 @@ def test_an_outcome_that_cannot_be_asked_about_waits_as_well(
     assert run.incidents == []
 
 
-def test_a_worker_that_begins_has_them_looked_at_at_once(
-    db: None, newer: Callable[[str], Callable[[], None]]
-) -> None:
+def test_a_worker_that_begins_has_them_looked_at_at_once(db: None, newer: Newer) -> None:
     newer("sample.confirm")
     run = SagaRun(trip, INPUT)
     run.until(lambda run: bool(run.incidents))

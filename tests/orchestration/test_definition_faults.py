@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import pytest
 from celery import current_app
-from pydantic import Field, Secret, SecretBytes, SecretStr, computed_field, create_model
+from pydantic import ConfigDict, Field, Secret, SecretBytes, SecretStr, computed_field, create_model
 
 from orchestration import (
     Message,
@@ -62,6 +62,15 @@ class Computed(Message):
         return self.name * 2
 
 
+class Strict(Message):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    at: datetime
+
+
+class Raw(Message):
+    pages: list[bytes]
+
+
 Twin = create_model("Out", __base__=Message, a=(int, 0))
 Other = create_model("Out", __base__=Message, b=(int, 0))
 do, undo = local("faulty.do", takes=In), local("faulty.undo", takes=In)
@@ -103,7 +112,7 @@ def test_a_secret_in_a_message_is_named_wherever_it_is(define: Define, kind: Any
     assert _codes(define(step(do, undo=undo) | waits)) == ["E119"]
 
 
-@pytest.mark.parametrize("kind", [Nested, Excluded, Aliased, Computed])
+@pytest.mark.parametrize("kind", [Nested, Excluded, Aliased, Computed, Strict, Raw])
 def test_what_does_not_come_back_as_it_was_stored_is_named(define: Define, kind: type[Message]) -> None:
     assert "E119" in _codes(define(step(local("faulty.gives", takes=In, gives=kind), undo=undo) | step(do)))
 
