@@ -17,6 +17,8 @@ from orchestration.core.states import TERMINAL
 from orchestration.database import transaction
 from orchestration.models import Incident, Saga, SagaStep
 
+_ENDS = frozenset(each.value for each in TERMINAL)
+
 step_failed = Signal()
 """An attempt at a step has failed: `saga_id`, `definition`, `reference`, `step`, `direction`, `attempt`, `final` (whether it is given
 up), `error` (kind, code and message)."""
@@ -47,7 +49,7 @@ def tell_failed(saga: Saga, row: SagaStep, *, final: bool) -> None:
 
 def tell_ended(saga_id: UUID, state: str) -> None:
     """Tell that a saga has ended, once the caller's transaction has committed."""
-    if state in {each.value for each in TERMINAL}:
+    if state in _ENDS:
         _tell(saga_ended, Saga, saga_id=saga_id, state=state)
 
 

@@ -21,16 +21,16 @@ LONGEST_NAME = 1_000
 _Check = Callable[[object], bool]
 
 
-def _none_or(check: _Check) -> _Check:
-    return lambda value: value is None or check(value)
-
-
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
 
 
 def _is_number(value: object) -> bool:
@@ -73,7 +73,7 @@ def _are_limits(value: object) -> bool:
     return (
         isinstance(value, list | tuple)
         and len(value) == 2
-        and all(_none_or(_is_seconds)(each) for each in value)
+        and all(each is None or _is_seconds(each) for each in value)
     )
 
 
@@ -119,8 +119,10 @@ def fault_of_headers(headers: object, properties: object = None) -> str | None:
     if not isinstance(headers, Mapping):
         return "its headers are no table"
     for name, value in headers.items():
+        if value is None and name not in _NEEDED:
+            continue  # most are: looked at for each message
         is_well = _HEADERS.get(name) if isinstance(name, str) else None
-        if is_well is not None and not (is_well(value) if value is not None else name not in _NEEDED):
+        if is_well is not None and not is_well(value):
             return f"header {name} is not what Celery computes with"
     if isinstance(properties, Mapping):
         for name, is_well in _PROPERTIES.items():
@@ -149,18 +151,20 @@ def fault_of_entry(entry: object) -> str | None:
     if not _is_name(properties.get("delivery_tag")):
         return "it has no delivery tag"
     delivery = properties.get("delivery_info")
-    if not isinstance(delivery, dict) or not all(
-        _is_text(delivery.get(name)) for name in ("exchange", "routing_key")
+    if not (
+        isinstance(delivery, dict)
+        and isinstance(delivery.get("exchange"), str)
+        and isinstance(delivery.get("routing_key"), str)
     ):
         return "it does not say where it was sent"
     for name in ("content-type", "content-encoding"):
-        if not _none_or(_is_text)(entry.get(name)):
+        if not _is_text_or_none(entry.get(name)):
             return f"its {name} is no text"
     return _fault_of_body(entry.get("body"), properties.get("body_encoding"))
 
 
 def _fault_of_body(body: object, encoding: object) -> str | None:
-    if not _none_or(_is_text)(body):
+    if not _is_text_or_none(body):
         return "its body is no text"
     if encoding is None or (isinstance(encoding, str) and encoding.lower() == "utf-8"):
         return None

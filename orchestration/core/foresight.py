@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.frontier import Measure, Ready
@@ -19,9 +20,8 @@ from orchestration.core.views import SagaView, StepView
 _NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of the newest row of a step in one direction."""
+class Known(NamedTuple):
+    """What is known of the newest row of a step in one direction. A tuple: its hash is asked for at every step, of every row."""
 
     direction: str
     state: str

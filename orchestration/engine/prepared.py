@@ -15,10 +15,9 @@ from weakref import WeakKeyDictionary
 from zlib import crc32
 
 from django.db import Error as DatabaseError
-from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from orchestration.database import alias
 from orchestration.database_errors import is_pooled
 
 logger = logging.getLogger(__name__)
@@ -56,8 +55,8 @@ class Statement:
         self._plain = _NAMED.sub(lambda found: f"%({found[1]})s::{types[found[1]]}", sql)
 
     def run(self, cursor: CursorWrapper, values: Mapping[str, Any]) -> None:
-        """Run it on the engine's connection; rows are fetched from the cursor."""
-        wrapper = connections[alias()]
+        """Run it with a cursor of the engine's connection, from which rows are fetched."""
+        wrapper: BaseDatabaseWrapper = cursor.db
         if wrapper.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
             cursor.execute(self._plain, values)
             return
