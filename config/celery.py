@@ -10,7 +10,7 @@ from celery import Celery
 from celery.signals import worker_ready
 from kombu.transport import TRANSPORT_ALIASES
 
-from config import chord_counters, remote_control  # noqa: F401 - the latter for its signal handler
+from config import chord_counters, log_lines, remote_control  # noqa: F401 - the last two for their signal handlers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 

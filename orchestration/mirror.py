@@ -11,6 +11,8 @@ from celery.signals import task_failure
 from django.apps import apps
 from django.db import Error as DatabaseError
 
+from orchestration.core.row_values import without_row_values
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,9 +34,11 @@ def keep_failure(
             content_type="application/json",
             content_encoding="utf-8",
             task_id=task_id,
-            result=json.dumps({"error": type(exception).__name__, "message": str(exception)}),
+            result=json.dumps(
+                {"error": type(exception).__name__, "message": without_row_values(str(exception))}
+            ),
             status=states.FAILURE,
-            traceback=str(einfo.traceback) if einfo is not None else None,
+            traceback=without_row_values(str(einfo.traceback)) if einfo is not None else None,
             task_name=sender.name,
             task_kwargs=json.dumps(kwargs, default=str),
         )

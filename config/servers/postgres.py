@@ -99,6 +99,9 @@ class Postgres:
             # Of a disk without a head. Otherwise a plan that is made while a table is small reads all of it, and is kept.
             "random_page_cost=1.1",
             "log_line_prefix=%m [%p] ",
+            # Statements and details of errors hold what stands in rows: addresses, tokens of cards.
+            "log_error_verbosity=terse",
+            "log_min_error_statement=panic",
             *(_THROW_AWAY if self._throw_away else ()),
         ):
             command += ["-c", setting]

@@ -15,6 +15,7 @@ from uuid import UUID
 from orchestration.conf import engine_settings
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.policy import RetryPolicy
+from orchestration.core.row_values import without_row_values
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.core.storable import (
     LONGEST_CODE,
@@ -78,7 +79,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     return {
         "kind": type(error).__name__,
         "code": storable_text(found.code if found else type(error).__name__, LONGEST_CODE),
-        "message": storable_text(found.message if found else error, LONGEST_MESSAGE) or type(error).__name__,
+        "message": without_row_values(storable_text(found.message if found else error, LONGEST_MESSAGE))
+        or type(error).__name__,
         "data": storable_data(found.data, MOST_ERROR_BYTES) if found else {},
         "traceback": "" if isinstance(error, StepRejected) else _traceback_of(error),
     }
@@ -87,9 +89,8 @@ def describe(error: BaseException) -> dict[str, Any]:
 def _traceback_of(error: BaseException) -> str:
     """The end of it, where it says what happened; of a message of megabytes only the beginning is formatted."""
     lines = traceback.TracebackException.from_exception(error, max_group_depth=3).format()
-    return storable_text(
-        "".join(line[:LONGEST_MESSAGE] for line in lines)[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK
-    )
+    text = "".join(line[:LONGEST_MESSAGE] for line in lines)
+    return storable_text(without_row_values(text)[-LONGEST_TRACEBACK:], LONGEST_TRACEBACK)
 
 
 @again_after_conflict

@@ -21,7 +21,7 @@ from config.servers.host import Host
 from config.servers.ports import Ports
 from config.servers.postgres import Postgres
 from config.servers.roles import OWNER, SUPERUSER, Passwords, connect
-from tests.bootstrap.running_system import RunningSystem, manage
+from tests.bootstrap.running_system import RunningSystem, manage, wait_until
 
 SAYS_ITS_ADDRESSES = (
     "import os, json; print(json.dumps({name: os.environ[name] for name in"
@@ -123,6 +123,20 @@ def test_the_application_cannot_do_this_to_the_broker(
         with pytest.raises(redis.ResponseError, match=r"no permissions|not allowed"):
             link.execute_command(*harm.split())
         assert link.ping()
+
+
+def test_the_servers_own_log_says_which_rule_was_broken_and_not_with_whose_data(
+    system: RunningSystem, application: dict[str, str]
+) -> None:
+    with (
+        closing(psycopg2.connect(application["DATABASE_URL"])) as link,
+        link.cursor() as cursor,
+        pytest.raises(psycopg2.errors.NotNullViolation, match=r"ana@example\.com"),
+    ):
+        cursor.execute("INSERT INTO auth_user (email) VALUES ('ana@example.com')")
+    log = system.folder / "run" / "postgres.log"
+    wait_until(lambda: "violates not-null constraint" in log.read_text(), "the error is in the log", 10)
+    assert "ana@example.com" not in log.read_text()
 
 
 def test_nor_by_a_script(application: dict[str, str]) -> None:

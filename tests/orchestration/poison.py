@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from django.db import connection
+
 from orchestration import Message, StepContext, external, local, saga, step
 from orchestration.participant import performs
 
@@ -64,3 +66,20 @@ def do_give_back(command: Pill, context: StepContext) -> None:
 @performs(decide)
 def do_decide(command: Pill, context: StepContext) -> None:
     pass
+
+
+class Person(Message):
+    address: str
+
+
+collide = local("poison.collide", takes=Person)
+colliding = saga("poison.colliding", version=1, input=Person, flow=step(collide, pivot=True))
+
+
+@performs(collide)
+def do_collide(command: Person, context: StepContext) -> None:
+    """Break a rule of the database with what is somebody's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO django_session (session_key, session_data) VALUES (%s, 'x')", [command.address]
+        )
