@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from celery import current_app
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
+from orchestration.contradictions import contradictions
 from orchestration.core import registry
 from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
-from orchestration.core.frontier import Measure, Ready, Unopened
-from orchestration.core.order import ordered_names
 from orchestration.core.references import StepReference
-from orchestration.core.states import FINISHED, FORWARD_STATES, Direction, SagaState, StepState
+from orchestration.core.states import Direction
 from orchestration.engine.participants import participant_for
-from orchestration.engine.reading import database_now, view_of
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaStep
 from orchestration.unbuildable import unbuildable
@@ -47,7 +44,8 @@ class Outlook:
 def outlook() -> Outlook:
     """Look at every open saga: those that have not ended, and those in which a late effect is being undone.
 
-    Each later command and each undo is built from the results that are stored. Reads only. Two queries for each 500 sagas.
+    Each later command and each undo is built from the results that are stored. Reads only. Two queries for each 500 sagas; for one whose
+    definition has changed, one more and one for each wait that is open.
     """
     autodiscover_modules("tasks")  # outside a worker nobody has imported the participants yet
     found = Outlook()
@@ -66,9 +64,9 @@ def outlook() -> Outlook:
         unfit = list(unbuildable(saga, definition, rows))
         why = [*unfit, *unroutable[str(definition)]]
         if saga.fingerprint != definition.fingerprint:
-            contradictions = list(_contradictions(saga, definition, rows))
-            why = [*contradictions, *why]
-            found.changed += not (contradictions or unfit)
+            contradicted = list(contradictions(saga, definition, rows))
+            why = [*contradicted, *why]
+            found.changed += not (contradicted or unfit)
         if why:
             found.stranded.append(Stranded(saga, why))
     return found
@@ -103,48 +101,3 @@ def _unroutable(definition: SagaDefinition) -> Iterator[str]:
 def _rows_of(saga: Saga) -> Rows:
     rows = sorted(saga.steps.all(), key=lambda row: (row.generation, row.id))
     return {(row.name, Direction(row.direction)): row for row in rows}
-
-
-def _contradictions(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
-    """What has happened in a saga that its definition, changed under the same version, cannot be held against."""
-    for (name, direction), row in rows.items():
-        if name not in definition.steps and name not in definition.waits:
-            yield f"step {name}, which it has begun, is gone"
-        elif StepState(row.state) not in FINISHED and (
-            told := _performed_otherwise(row, direction, definition)
-        ):
-            yield told
-    if SagaState(saga.state) in FORWARD_STATES:
-        yield from _changed_ahead(saga, definition, rows)
-
-
-def _performed_otherwise(row: SagaStep, direction: Direction, definition: SagaDefinition) -> str:
-    if row.name in definition.waits:
-        return "" if row.task == "" else f"step {row.name}, which is under way, is a wait now"
-    if row.task == "":
-        return f"wait {row.name}, which is open, is a step now"
-    try:
-        task = definition.reference(row.name, direction.value).task
-    except LookupError:
-        return f"the undo of {row.name}, which is under way, is gone"
-    return (
-        ""
-        if task == row.task
-        else f"{row.name} ({direction.value}) is under way as {row.task}, and is {task} now"
-    )
-
-
-def _changed_ahead(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
-    view = view_of(saga, definition, rows)
-    measure = Measure(view, Direction.FORWARD, database_now(), timedelta())
-    begun = {name for name, direction in rows if direction is Direction.FORWARD}
-    order = ordered_names(definition.flow)
-    for item in measure.frontier(definition.flow):
-        name = (
-            item.wait.name if isinstance(item, Unopened) else item.step if isinstance(item, Ready) else None
-        )
-        if name is None or name in begun:
-            continue
-        overtaken = sorted(later for later in begun if (name, later) in order)
-        if overtaken:
-            yield f"{name} was put before {', '.join(overtaken)}, which it has begun already"

@@ -1,0 +1,149 @@
+"""What has happened in a saga that its definition, changed under the same version, cannot be held against. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from pydantic import ValidationError
+
+from orchestration.core.definition import SagaDefinition
+from orchestration.core.frontier import Measure, Ready, Unopened
+from orchestration.core.nodes import Choice, Node, Step, Wait
+from orchestration.core.order import ordered_names
+from orchestration.core.states import FINISHED, FORWARD_STATES, Direction, SagaState, StepState
+from orchestration.engine.misfits import fitted
+from orchestration.engine.reading import database_now, view_of
+from orchestration.models import InboxMessage, Saga, SagaStep
+from orchestration.sentences import findings
+
+Rows = Mapping[tuple[str, Direction], SagaStep]
+
+
+def contradictions(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
+    """Name each. A query for a saga whose flow waits for events, and one more for each wait that is open."""
+    for (name, direction), row in rows.items():
+        if name not in definition.steps and name not in definition.waits:
+            yield f"step {name}, which it has begun, is gone"
+        elif StepState(row.state) not in FINISHED and (
+            told := _performed_otherwise(row, direction, definition)
+        ):
+            yield told
+    if SagaState(saga.state) in FORWARD_STATES:
+        ahead = _Ahead(saga, definition, rows)
+        yield from ahead.put_before()
+        yield from ahead.chosen_otherwise()
+        yield from _waits_for_another(saga, definition, rows)
+        yield from _came_in_vain(saga, definition)
+
+
+def _performed_otherwise(row: SagaStep, direction: Direction, definition: SagaDefinition) -> str:
+    if row.name in definition.waits:
+        return "" if row.task == "" else f"step {row.name}, which is under way, is a wait now"
+    if row.task == "":
+        return f"wait {row.name}, which is open, is a step now"
+    try:
+        task = definition.reference(row.name, direction.value).task
+    except LookupError:
+        return f"the undo of {row.name}, which is under way, is gone"
+    return (
+        ""
+        if task == row.task
+        else f"{row.name} ({direction.value}) is under way as {row.task}, and is {task} now"
+    )
+
+
+class _Ahead:
+    """The flow of today, measured against what a saga that goes forward has begun."""
+
+    def __init__(self, saga: Saga, definition: SagaDefinition, rows: Rows) -> None:
+        self.definition, self.rows = definition, rows
+        self.view = view_of(saga, definition, dict(rows))
+        self.measure = Measure(self.view, Direction.FORWARD, database_now(), timedelta())
+        self.begun = {name for name, direction in rows if direction is Direction.FORWARD}
+        self.order = ordered_names(definition.flow)
+
+    def put_before(self) -> Iterator[str]:
+        """What would be next, and stands before something that it has begun."""
+        for item in self.measure.frontier(self.definition.flow):
+            name = (
+                item.wait.name
+                if isinstance(item, Unopened)
+                else item.step
+                if isinstance(item, Ready)
+                else None
+            )
+            if name is None or name in self.begun:
+                continue
+            if overtaken := self._begun_behind([name]):
+                yield f"{name} was put before {', '.join(overtaken)}, which it has begun already"
+
+    def chosen_otherwise(self) -> Iterator[str]:
+        """Choices that are not behind, and would go another way than the result that is stored has said."""
+        for node in self.definition.flow.walk():
+            decided = self.view.forward(node.on) if isinstance(node, Choice) else None
+            if not isinstance(node, Choice) or decided is None or decided.state is not StepState.DONE:
+                continue
+            left = [branch for kind, branch in node.branches if kind.__name__ != decided.result_type]
+            strays = [name for branch in left for name in _names(branch) if name in self.begun]
+            taken = node.branch_for(decided.result_type)
+            gone_through = taken is None and any(
+                set(_names(branch)) & self.begun and not self.measure.frontier(branch) for branch in left
+            )
+            if gone_through or self._begun_behind(_names(node)):
+                continue
+            if strays:
+                yield (
+                    f"{', '.join(strays)}, which it has begun, is in a branch that {decided.result_type} of {node.on} "
+                    "does not take any more"
+                )
+            elif decided.result_type not in self._given(node.on):
+                yield f"{node.on} has given {decided.result_type}, which it does not give any more, and a choice goes by it"
+
+    def _begun_behind(self, names: list[str]) -> list[str]:
+        """What it has begun of that which comes after all of these."""
+        return sorted(
+            later for later in self.begun if names and all((name, later) in self.order for name in names)
+        )
+
+    def _given(self, name: str) -> set[str]:
+        step, wait = self.definition.steps.get(name), self.definition.waits.get(name)
+        gives = step.reference.gives if step else (wait.gives,) if wait and wait.gives else ()
+        return {kind.__name__ for kind in gives}
+
+
+def _waits_for_another(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
+    """Waits that were opened for an event of another type: its sender may have sent it, or be older than this code."""
+    for name, wait in definition.waits.items():
+        row = rows.get((name, Direction.FORWARD))
+        if row is None or row.task or row.state != StepState.WAITING.value:
+            continue
+        opened = saga.history.filter(kind="wait_opened", step=name).last()
+        if opened is not None and (event := opened.data.get("event", wait.event)) != wait.event:
+            yield (
+                f"wait {name}, which is open, was for {event} and is for {wait.event} now: one that is under way would not fit it"
+            )
+
+
+def _came_in_vain(saga: Saga, definition: SagaDefinition) -> Iterator[str]:
+    """Events that came before their wait was opened, and that no wait of today would take."""
+    for message in InboxMessage.objects.filter(deliveries__saga=saga, deliveries__state="parked"):
+        waits = definition.waits_for(message.type)
+        unfit = [told for wait in waits if (told := _unfit(wait, message))]
+        if not waits:
+            yield f"event {message.type} has come for it already, and no wait is for that type any more"
+        elif len(unfit) == len(waits):
+            yield f"event {message.type} has come for it already, and does not fit {unfit[0]}"
+
+
+def _unfit(wait: Wait, message: InboxMessage) -> str:
+    try:
+        fitted(wait, message.envelope)
+    except ValidationError as error:
+        fields = (str(each["loc"][0]) for each in error.errors() if each["loc"])
+        return f"{wait.name} any more: {', '.join(fields) or '; '.join(findings(error))}"
+    return ""
+
+
+def _names(node: Node) -> list[str]:
+    return [part.name for part in node.walk() if isinstance(part, Step | Wait)]
