@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
@@ -14,6 +15,7 @@ from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.examples import example_of
 from orchestration.core.references import StepReference
 from orchestration.core.validation import faults
 from orchestration.database import alias
@@ -30,6 +32,7 @@ def check_definitions(**_: Any) -> list[CheckMessage]:
             for f in faults(definition)
         ]
         found += _unperformed(definition)
+        found += _without_example(definition)
     return found
 
 
@@ -115,6 +118,21 @@ def _unperformed(definition: SagaDefinition) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+def _without_example(definition: SagaDefinition) -> Iterator[CheckMessage]:
+    """Results that a person may have to type in, with a command that is printed with an example of them."""
+    undos = [step.undo for step in definition.steps.values() if isinstance(step.undo, StepReference)]
+    external = [step.reference for step in definition.steps.values() if step.reference.is_external]
+    for kind in dict.fromkeys(kind for reference in (*external, *undos) for kind in reference.gives):
+        if example_of(kind) is None:
+            yield Warning(
+                f"{definition}: no example of {kind.__name__} is found that its own rules accept, so the command to settle a step "
+                "that gives it would be refused as it is printed.",
+                hint="Give its fields values that fit together: Field(examples=[...]).",
+                obj=str(definition),
+                id="orchestration.W121",
+            )
 
 
 def _error(code: str, definition: SagaDefinition, what: str, hint: str) -> Error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from json import dumps
-from typing import Any, get_args
+from typing import Any
 
 from django.db.models import Q
 
 from orchestration.core import registry
 from orchestration.core.binding import takers_of
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.examples import example_of
 from orchestration.core.plan import pivot_has_begun
 from orchestration.core.references import Message
 from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
@@ -20,7 +21,6 @@ from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaStep
 
 _WAYS = {Direction.FORWARD: (), Direction.UNDO: ("--undo",), Direction.AFTER_UNDO: ("--after-undo",)}
-_EXAMPLES: dict[Any, Any] = {int: 1, float: 1.0, bool: True, dict: {}, list: [], tuple: []}
 
 
 def command(verb: str, *words: str, reason: str = "") -> str:
@@ -58,9 +58,10 @@ def settle(saga: Saga, step: str, direction: Direction, outcome: str) -> str:
         except LookupError:
             gives = ()
         if gives:
-            result = ("--result", dumps(_example(gives[0])))
+            kind, example = _example(gives)
+            result = ("--result", dumps(example))
             if len(gives) > 1:
-                result = (*result, "--result-type", gives[0].__name__)
+                result = (*result, "--result-type", kind.__name__)
     return command(
         "settle",
         called(saga),
@@ -132,9 +133,10 @@ def _definition(saga: Saga) -> SagaDefinition | None:
         return None
 
 
-def _example(kind: type[Message]) -> dict[str, Any]:
-    return {
-        name: _EXAMPLES.get(field.annotation if not get_args(field.annotation) else None, f"the {name}")
-        for name, field in kind.model_fields.items()
-        if field.is_required()
+def _example(gives: tuple[type[Message], ...]) -> tuple[type[Message], dict[str, Any]]:
+    """The first result of which an example is found; `check` says of which there is none."""
+    found = ((kind, example) for kind in gives if (example := example_of(kind)) is not None)
+    nothing_fits = {
+        name: f"the {name}" for name, field in gives[0].model_fields.items() if field.is_required()
     }
+    return next(found, (gives[0], nothing_fits))
