@@ -53,14 +53,8 @@ class CeleryTransport:
     def send_settle(self, address: Address, step: str) -> None:
         """Send the settle task of the step's participant, then a knock."""
         reference = address.definition.steps[step].reference
-        ask = signature(
-            f"{reference.task}.settle",
-            kwargs={"order": address.reference, "step": step, "saga": str(address.saga_id)},
-            immutable=True,
-            queue=reference.queue,
-            ignore_result=True,
-            serializer="json",
-        )
+        about = {"order": address.reference, "step": step, "saga": str(address.saga_id)}
+        ask = _task(f"{reference.task}.settle", reference.queue, about)
         _send(chain(ask, _advance(address.saga_id, address.reference)))
 
     def send_knock(self, saga_id: UUID) -> None:
@@ -69,16 +63,7 @@ class CeleryTransport:
 
     def send_probe(self, queue: str, asked_at: str) -> None:
         """Send `orchestration.answer_probe` through any queue: every worker of this project knows the task."""
-        _send(
-            signature(
-                "orchestration.answer_probe",
-                kwargs={"queue": queue, "asked_at": asked_at},
-                immutable=True,
-                queue=queue,
-                ignore_result=True,
-                serializer="json",
-            )
-        )
+        _send(_task("orchestration.answer_probe", queue, {"queue": queue, "asked_at": asked_at}))
 
     def queues_taken(self) -> set[str]:
         """Ask all workers, by Celery's remote control."""
@@ -125,14 +110,7 @@ def _call(address: Address, call: Call) -> Signature[Any]:
         kwargs["direction"] = call.direction.value
     if call.after:
         kwargs["after"] = list(call.after)
-    return signature(
-        reference.task,
-        kwargs=kwargs,
-        immutable=True,
-        queue=reference.queue,
-        ignore_result=True,
-        serializer="json",
-    )
+    return _task(reference.task, reference.queue, kwargs)
 
 
 def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
@@ -142,31 +120,24 @@ def _advance(saga_id: UUID, reference: str) -> Signature[Any]:
 def _receiving(task: str, queue: str, envelope: dict[str, Any]) -> Signature[Any]:
     # In the headers too: whoever sets the message aside need not understand its body to say which event it was.
     source, event_id = envelope["source"], envelope["id"]
-    return signature(
-        task,
-        kwargs={"envelope": envelope},
-        immutable=True,
-        queue=queue,
-        ignore_result=True,
-        headers={
-            "event_source": source,
-            "event_id": event_id,
-            "event_seal": name_seal(source, event_id),
-        },
-        serializer="json",
-    )
+    named = {"event_source": source, "event_id": event_id, "event_seal": name_seal(source, event_id)}
+    return _task(task, queue, {"envelope": envelope}, headers=named)
 
 
 def _own(task: str, *, immutable: bool = True, **kwargs: Any) -> Signature[Any]:
     given: dict[str, Any] = {name: value for name, value in kwargs.items() if value}
-    return signature(
-        task,
-        kwargs=given,
-        immutable=immutable,
-        queue=engine_settings().QUEUE,
-        ignore_result=True,
-        serializer="json",
-    )
+    return _task(task, engine_settings().QUEUE, given, immutable=immutable)
+
+
+def _task(
+    task: str, queue: str, kwargs: dict[str, Any], *, immutable: bool = True, **more: Any
+) -> Signature[Any]:
+    """One message of ours: JSON, whatever a project writes its own in."""
+    if current_app.conf.task_serializer != "json":
+        more["serializer"] = (
+            "json"  # left out where it goes without saying: in each link of a chain, it is a tenth of the message
+        )
+    return signature(task, kwargs=kwargs, immutable=immutable, queue=queue, ignore_result=True, **more)
 
 
 def _send(canvas: Signature[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -79,6 +80,35 @@ class _Taking:
     def unacknowledged(self) -> int:
         assert self.redis.hlen("unacked") == self.redis.zcard("unacked_index")
         return int(self.redis.hlen("unacked"))
+
+
+def test_a_large_message_is_handed_to_the_system_at_once(
+    valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking = _Taking(valkey, None)
+    taking.put(1)  # connects
+    sent: list[int] = []
+    whole = socket.socket.sendall
+
+    def counting(self: socket.socket, data: bytes, *flags: int) -> None:
+        sent.append(len(data))
+        whole(self, data, *flags)
+
+    monkeypatch.setattr(socket.socket, "sendall", counting)
+    taking.channel.basic_publish(taking.channel.prepare_message("x" * 20_000), "", "q")
+    assert len(sent) == 1
+    assert sent[0] > 20_000
+
+
+def test_a_message_that_is_too_large_to_copy_is_sent_in_pieces(
+    valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking = _Taking(valkey, None)
+    monkeypatch.setattr(redis_transport, "ONE_PIECE", 10_000)
+    taking.channel.basic_publish(taking.channel.prepare_message("x" * 20_000), "", "q")
+    message = taking.take()
+    assert len(message.body) == 20_000
+    message.ack()
 
 
 def _commands(valkey: OwnValkey) -> int:
