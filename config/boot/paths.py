@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,6 +80,11 @@ class DataFolder:
     def ledger(self, service: str) -> Path:
         """Return the file in which the sandbox `service` (gateway, carrier) keeps its books."""
         return self.root / f"{service}.sqlite3"
+
+    def command(self, *words: str) -> str:
+        """Return a command line for this folder as one types it into a shell."""
+        where = () if self.root == default_data_folder() else ("--data-dir", str(self.root))
+        return shlex.join(("python3", "manage.py", *words, *where))
 
     def make(self) -> None:
         """Create the folder, or take from other accounts what they could read in it; idempotent.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _began = time.monotonic()
 
@@ -13,6 +15,21 @@ class Refusal(Exception):
 
 
 def say(text: str) -> None:
-    """Print one line of progress with the seconds since the command began."""
-    sys.stderr.write(f"[{time.monotonic() - _began:5.1f} s] {text}\n")
-    sys.stderr.flush()
+    """Print one line of progress with the seconds since the command began, or lose it where nobody can read it.
+
+    A full disk or a closed pipe behind it must not keep `up` from stopping what it has started.
+    """
+    with suppress(OSError, ValueError):  # ValueError: closed
+        sys.stderr.write(f"[{time.monotonic() - _began:5.1f} s] {text}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def lost_where_full() -> Iterator[None]:
+    """Write to standard output in here what a full disk may lose: it ends nothing. That nobody reads it any more, BrokenPipeError says."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
@@ -16,8 +16,10 @@ from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
 from config.servers.credentials import Credentials, load_credentials
 from config.servers.host import Host
+from config.servers.life import STOPS_WITHIN
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.postgres import Postgres
+from config.servers.process import wait_until
 from config.servers.roles import Passwords
 from config.servers.valkey import Valkey
 
@@ -60,8 +62,12 @@ class EmbeddedServers:
         """The servers this system brings itself."""
         return [server for server in (self.postgres, self.valkey) if server is not None]
 
-    def start(self, *, tied: bool) -> None:
-        """Have every server running: what runs already is adopted. Idempotent. Takes both locks (see the module)."""
+    def start(self, *, tied: bool, tended: Callable[[], bool] = lambda: False) -> None:
+        """Have every server running: what runs already is adopted. Idempotent. Takes both locks (see the module).
+
+        `tended`: whether an `up` runs on this folder. What has ended is started again by that, and ends with it.
+        """
+        wait_until(lambda: not tended() or all(s.is_running() for s in self.all), seconds=STOPS_WITHIN)
         with self._start_lock():
             if self._users is None:
                 self._users = (self._folder.run / "users.lock").open("a")
@@ -83,8 +89,12 @@ class EmbeddedServers:
                 server.ready()
 
     def revive(self, server: Postgres | Valkey) -> None:
-        """Start a server that has ended again, on its own port; raises Refusal with its last words. Takes the start lock."""
+        """Have a server that has ended running again, on its own port; raises Refusal with its last words. Takes the start lock."""
         with self._start_lock():
+            if server.answers():  # another command could not wait, and has started it
+                server.life.forget()
+                server.life.adopt(server.pid)
+                return
             server.start(tied=True, again=True)
             server.wait(seconds=30)
             server.ready()

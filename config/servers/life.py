@@ -12,6 +12,11 @@ from pathlib import Path
 
 import psutil
 
+from config.servers.process import wait_until
+
+STOPS_WITHIN = 10.0
+"""Seconds that a server is given to end by itself: PostgreSQL writes all its pages then."""
+
 
 class Life:
     """The process of one server, once it is known."""
@@ -51,6 +56,11 @@ class Life:
             return not self._adopted.is_running() or self._adopted.status() == psutil.STATUS_ZOMBIE
         except psutil.Error:
             return True
+
+
+def still_works_in(pid: int, folder: Path) -> bool:
+    """Say whether a process works in a folder and goes on to: one whose `up` was killed is told to stop, and takes a moment for it."""
+    return not wait_until(lambda: not works_in(pid, folder), seconds=STOPS_WITHIN)
 
 
 def works_in(pid: int, folder: Path) -> bool:

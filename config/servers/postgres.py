@@ -18,7 +18,7 @@ import psycopg2
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
 from config.servers.host import Host
-from config.servers.life import Life, works_in
+from config.servers.life import Life, still_works_in
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.process import last_lines, launch_command, start_server, wait_until
 from config.servers.roles import APPLICATION, DATABASE, OWNER, SUPERUSER, Passwords, connect, ensure_roles
@@ -70,9 +70,11 @@ class Postgres:
             return None
 
     def is_running(self) -> bool:
-        """Return whether our server answers on its port to our password."""
-        if self.life.has_ended():
-            return False
+        """Return whether our server lives and answers."""
+        return not self.life.has_ended() and self.answers()
+
+    def answers(self) -> bool:
+        """Return whether a server answers on our port to our password, whoever has started it."""
         if self.port is None:
             return False
         try:
@@ -189,7 +191,7 @@ class Postgres:
         pid = self.pid
         if pid is None:
             return
-        if works_in(pid, self._data):
+        if still_works_in(pid, self._data):
             raise Refusal(
                 f"a PostgreSQL (process {pid}) uses {self._data} and does not answer: it is starting, stopping or frozen, has no connection"
                 " left, or has another password than this folder's. Wait a moment and try again, or end that process."

@@ -20,7 +20,7 @@ from pathlib import Path
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
 from config.servers.host import Host
-from config.servers.life import Life, works_in
+from config.servers.life import Life, still_works_in
 from config.servers.ports import LOOPBACK, Ports
 from config.servers.process import last_lines, start_server, wait_until
 
@@ -71,9 +71,11 @@ class Valkey:
         return None
 
     def is_running(self) -> bool:
-        """Return whether our server answers on its port to our password and has loaded its data."""
-        if self.life.has_ended():
-            return False
+        """Return whether our server lives and answers."""
+        return not self.life.has_ended() and self.answers()
+
+    def answers(self) -> bool:
+        """Return whether a server answers on our port to our password and has loaded its data, whoever has started it."""
         return "+PONG" in self._ask("PING")
 
     def start(self, *, tied: bool, again: bool = False) -> None:
@@ -148,7 +150,7 @@ daemonize no
         """Two servers would write one append-only file."""
         with contextlib.suppress(OSError, ValueError):
             pid = int(self._pid_file.read_text())
-            if works_in(pid, self._data):
+            if still_works_in(pid, self._data):
                 raise Refusal(
                     f"a Valkey (process {pid}) uses {self._data} and does not answer: it is starting or frozen, or has another password than"
                     " this folder's. Wait a moment and try again, or end that process."

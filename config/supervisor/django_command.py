@@ -10,6 +10,7 @@ from config.boot.paths import DataFolder
 from config.boot.progress import Refusal
 from config.servers.embedded import EmbeddedServers
 from config.servers.remembered import recall
+from config.supervisor.record import has_supervisor
 
 _WITHOUT_SERVERS = {
     "help", "version", "--version", "check", "collectstatic", "compilemessages", "makemessages", "diffsettings",
@@ -39,7 +40,7 @@ def run_django(argv: list[str], folder: DataFolder) -> int:
     if (reads_only_code in _WITHOUT_SERVERS and "--database" not in argv) or {"-h", "--help"} & set(argv):
         os.environ.update(servers.environment())
         return execute(argv)
-    servers.start(tied=False)
+    servers.start(tied=False, tended=lambda: has_supervisor(folder))
     try:
         os.environ.update(servers.environment())
         return execute(argv)

@@ -22,6 +22,7 @@ from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 
 from config.boot.paths import PROJECT
+from config.boot.progress import lost_where_full
 from config.servers.process import launch_command
 from config.supervisor.programs import Program
 from config.supervisor.record import ProcessRecord, started_at
@@ -61,19 +62,19 @@ class Processes:
         for program in programs:
             child = Child(program, next(self._colours))
             self._children.append(child)
-            self._spawn(child)
+            self._try_to_spawn(child)
         self._changed()
 
     def tell(self, text: str) -> None:
         """Print a line of the supervisor's own."""
-        self._printer.write(Message("line", text, datetime.datetime.now(), "up", None))  # noqa: DTZ005 - the reader's clock
+        self._print(Message("line", text, datetime.datetime.now(), "up", None))  # noqa: DTZ005 - the reader's clock
 
     def tend(self, seconds: float) -> None:
         """Print the children's lines for `seconds`, and start again what has died."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
-                self._printer.write(self._lines.get(timeout=min(left, 0.1)))
+                self._print(self._lines.get(timeout=min(left, 0.1)))
             for child in self._children:
                 self._look_after(child)
 
@@ -99,15 +100,30 @@ class Processes:
                 os.kill(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not all(_has_ended(process.pid) for _, process in running):
-            with contextlib.suppress(queue.Empty):
-                self._printer.write(self._lines.get(timeout=0.05))
+            # Whoever read it may be gone: the rest is stopped all the same.
+            with contextlib.suppress(queue.Empty, BrokenPipeError):
+                self._print(self._lines.get(timeout=0.05))
         for child, process in running:
             _bury(process)
             child.process = None
 
+    def _print(self, message: Message) -> None:
+        """Print a line, or lose it; raises BrokenPipeError where nobody reads."""
+        with lost_where_full():
+            self._printer.write(message)
+
+    def _try_to_spawn(self, child: Child) -> None:
+        """Start a child, or say why not and try again later: the others are looked after meanwhile."""
+        try:
+            self._spawn(child)
+        except (OSError, ValueError, RuntimeError) as error:
+            child.due = time.monotonic() + child.wait
+            self.tell(f"{child.program.name} cannot be started ({error}); trying again in {child.wait:g} s")
+            child.wait = min(child.wait * 2, _LONGEST_WAIT)
+
     def _spawn(self, child: Child) -> None:
         command = launch_command(child.program.command, account=None, death_signal=signal.SIGKILL)
-        child.process = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -121,8 +137,12 @@ class Processes:
             # A terminal's Ctrl-C must reach this supervisor only: the others are stopped in order.
             start_new_session=True,
         )
-        child.began = time.monotonic()
-        threading.Thread(target=self._read, args=(child, child.process), daemon=True).start()
+        try:
+            threading.Thread(target=self._read, args=(child, process), daemon=True).start()
+        except RuntimeError:  # no more threads: unread, it would stand still at its first lines
+            _bury(process)
+            raise
+        child.process, child.began = process, time.monotonic()
 
     def _read(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None  # noqa: S101 - it was started with a pipe
@@ -136,7 +156,7 @@ class Processes:
         if child.process is None:
             if now >= child.due:
                 child.restarts += 1
-                self._spawn(child)
+                self._try_to_spawn(child)
                 self._changed()
             return
         if not _has_ended(child.process.pid):

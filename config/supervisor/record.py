@@ -16,6 +16,7 @@ from typing import IO, Any
 import psutil
 
 from config.boot.paths import DataFolder
+from config.servers.process import wait_until
 
 
 @dataclass(slots=True)
@@ -79,23 +80,27 @@ def read_record(folder: DataFolder) -> SystemRecord | None:
 def lock_supervisor(folder: DataFolder) -> IO[str] | None:
     """Return the lock of the one supervisor of this folder, held until closed; None where another holds it."""
     lock = (folder.run / "supervisor.lock").open("a")
+    # Commands that only look whether it is held have it for a moment.
+    if wait_until(lambda: _locked(lock, fcntl.LOCK_EX), seconds=1):
+        return lock
+    lock.close()
+    return None
+
+
+def _locked(lock: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
-        return None
-    return lock
+        return False
+    return True
 
 
 def has_supervisor(folder: DataFolder) -> bool:
     """Return whether an `up` runs on this folder."""
     if not os.access(folder.run, os.W_OK):
         return False
-    lock = lock_supervisor(folder)
-    if lock is None:
-        return True
-    lock.close()
-    return False
+    with (folder.run / "supervisor.lock").open("a") as lock:
+        return not _locked(lock, fcntl.LOCK_SH)
 
 
 def _file(folder: DataFolder) -> Path:

@@ -21,7 +21,7 @@ def status(arguments: list[str], folder: DataFolder) -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     chosen = parser.parse_args(arguments)
     answer = describe(folder)
-    print(json.dumps(answer, indent=2) if chosen.json else _in_words(answer))  # noqa: T201 - what is asked for
+    print(json.dumps(answer, indent=2) if chosen.json else _in_words(answer, folder))  # noqa: T201 - what is asked for
     return _NOT_RUNNING if answer["state"] == "stopped" else 0
 
 
@@ -43,9 +43,9 @@ def describe(folder: DataFolder) -> dict[str, Any]:
     }
 
 
-def _in_words(answer: dict[str, Any]) -> str:
+def _in_words(answer: dict[str, Any], folder: DataFolder) -> str:
     if answer["state"] == "stopped":
-        return f"Nothing runs on {answer['data_dir']}. Start it: python3 manage.py up --data-dir {answer['data_dir']}"
+        return f"Nothing runs on {folder.root}. Start it: {folder.command('up')}"
     lines = [f"Orderly is {answer['state']} on {answer['data_dir']}", ""]
     lines += [f"  {name.replace('_', ' '):<12}{address}" for name, address in answer["addresses"].items()]
     lines += ["", f"  {'role':<12}{'name':<12}{'process':>8}{'restarts':>10}"]

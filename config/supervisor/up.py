@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import signal
 import sys
 import time
 import uuid
-from typing import IO
+from contextlib import ExitStack, suppress
 
 import psutil
 import psycopg2
 
 from config.boot.paths import DataFolder
-from config.boot.progress import Refusal, say
+from config.boot.progress import Refusal, lost_where_full, say
 from config.servers.credentials import note_passwords_shown, passwords_were_shown
 from config.servers.embedded import EmbeddedServers
 from config.servers.outside import refuse_unreachable
-from config.servers.ports import is_free, who_listens
 from config.servers.remembered import OWNER_URL, recall, remember
 from config.supervisor.empty import empty_folder
+from config.supervisor.ending import Ending
 from config.supervisor.leftovers import RUN_ID, end_leftovers
+from config.supervisor.options import already_runs, close_to_strangers, parse, refuse_taken_ports
 from config.supervisor.prepare import Prepared, prepare
 from config.supervisor.processes import Processes
 from config.supervisor.programs import Places, application, remove_ready_files, services
@@ -38,8 +37,6 @@ from config.supervisor.record import (
     started_at,
     write_record,
 )
-from orchestration.command_line import text
-from orchestration.core.arguments import shown
 
 _SEE_FILE = "the password in secrets.json"
 _READY_WITHIN = 90.0
@@ -49,73 +46,29 @@ _TRY_AGAIN_AFTER = 5.0
 
 def up(arguments: list[str], folder: DataFolder) -> int:
     """Run the system on `folder` until it is told to stop; return the exit status (0 after Ctrl-C or SIGTERM)."""
-    chosen = _parse(arguments)
-    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
-    # A script's background process is started with Ctrl-C ignored; a person or program that sends it still means it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    chosen = parse(arguments)
+    ending = Ending()
+    ending.listen()
     folder.make()
     for name in recall(folder):
         say(
             f"with the server of the last `up` ({name}); set {name} to an empty text to go back to the embedded one"
         )
-    _close_to_strangers(chosen.host)
+    close_to_strangers(chosen.host)
     lock = lock_supervisor(folder)
     if lock is None:
-        raise Refusal(_already_runs(folder))
+        raise Refusal(already_runs(folder))
     with lock:
-        return _System(folder, chosen, lock).run()
-
-
-def _close_to_strangers(host: str) -> None:
-    """Beyond this machine nothing is open by itself that is meant for whoever tries it out: it must be asked for by name."""
-    if host in {"127.0.0.1", "::1", "localhost"} or os.environ.get("ORDERLY_ENV") == "production":
-        return
-    for name, what in (("ORDERLY_DEMO", "demo corner"), ("ORDERLY_API_ANONYMOUS", "API without a token")):
-        if name not in os.environ:
-            os.environ[name] = "0"
-            say(f"the {what} is closed, because --host {host} is open to other machines; {name}=1 opens it")
-
-
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="manage.py up", description="Set everything up and run the whole system."
-    )
-    parser.add_argument("--fresh", action="store_true", help="start from empty data")
-    parser.add_argument(
-        "--host",
-        type=text("a name or address of this machine", 255),
-        default=os.environ.get("ORDERLY_HOST") or "127.0.0.1",
-        help="where the web server listens",
-    )
-    parser.add_argument(
-        "--port", type=_port, default=os.environ.get("ORDERLY_PORT", "8000"), help="of the web server (8000)"
-    )
-    parser.add_argument(
-        "--flower-port",
-        type=_port,
-        default=os.environ.get("ORDERLY_FLOWER_PORT", "5555"),
-        help="of Flower (5555)",
-    )
-    parser.add_argument(
-        "--data-dir", metavar="FOLDER", help="where the system keeps everything (every command takes it)"
-    )
-    return parser.parse_args(arguments)
-
-
-def _port(text: str) -> int:
-    number = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
-    if not 0 < number < 65536:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a port; give a number from 1 to 65535")
-    return number
+        return _System(folder, chosen, ending).run()
 
 
 class _System:
     """One run of `up`."""
 
-    def __init__(self, folder: DataFolder, chosen: argparse.Namespace, lock: IO[str]) -> None:
+    def __init__(self, folder: DataFolder, chosen: argparse.Namespace, ending: Ending) -> None:
         self._folder = folder
         self._chosen = chosen
-        self._lock = lock
+        self._ending = ending
         self._record = SystemRecord(run_id=uuid.uuid4().hex)
         self._began = time.monotonic()
         self._processes: Processes | None = None
@@ -127,17 +80,17 @@ class _System:
         former = read_record(self._folder)
         if former is not None and (count := end_leftovers(former.run_id, seconds=2)):
             say(f"ended {count} processes that a killed `up` had left")
-        _refuse_taken_port(self._chosen.host, self._chosen.port, option="--port")
-        _refuse_taken_port("127.0.0.1", self._chosen.flower_port, option="--flower-port")
+        refuse_taken_ports(self._chosen, self._folder)
         if self._chosen.fresh:
             empty_folder(self._folder)
         remove_ready_files(self._folder.run)
         self._write_record()
         try:
             self._start()
-            while True:
+            while not self._ending.asked:
                 self._tend()
-        except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+            return 0
+        except (SystemExit, BrokenPipeError):
             return 0
         finally:
             self._stop()
@@ -209,7 +162,8 @@ class _System:
         ]
         if shown:
             note_passwords_shown(self._folder)
-        print("\n".join(lines), flush=True)  # noqa: T201 - what the command is asked for
+        with lost_where_full():
+            print("\n".join(lines), flush=True)  # noqa: T201 - what the command is asked for
 
     def _tend(self) -> None:
         """Look after everything for a second. Whatever goes wrong with one part, the rest runs on."""
@@ -244,19 +198,24 @@ class _System:
         write_record(self._folder, self._record)
 
     def _stop(self) -> None:
-        # A second Ctrl-C would leave processes behind; what follows is bounded in time by itself.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        self._ending.asked = (
+            True  # a signal would leave processes behind; what follows is bounded in time by itself
+        )
         say("stopping")
         self._record.state = "stopping"
-        if self._processes is not None:
-            self._processes.stop(seconds=_STOP_WITHIN)
-        end_leftovers(self._record.run_id, seconds=0)
-        if self._servers is not None:
-            self._servers.stop()
+        with ExitStack() as steps:  # the last one first, and each of them whatever becomes of those before it
+            steps.callback(self._note_stopped)
+            if self._servers is not None:
+                steps.callback(self._servers.stop)
+            steps.callback(end_leftovers, self._record.run_id, seconds=0)
+            if self._processes is not None:
+                steps.callback(self._processes.stop, seconds=_STOP_WITHIN)
+
+    def _note_stopped(self) -> None:
         self._record.processes = []
         self._record.state = "stopped"
-        write_record(self._folder, self._record)
+        with suppress(OSError):  # nobody needs it: the lock says the same
+            write_record(self._folder, self._record)
         say("stopped; the data is kept for the next `up`")
 
     def _processes_(self) -> Processes:
@@ -266,23 +225,3 @@ class _System:
     def _servers_(self) -> EmbeddedServers:
         assert self._servers is not None  # noqa: S101 - made by _start
         return self._servers
-
-
-def _refuse_taken_port(host: str, port: int, *, option: str) -> None:
-    if not is_free(host, port):
-        variable = "ORDERLY_" + option.strip("-").replace("-", "_").upper()
-        raise Refusal(
-            f"port {port} is taken by {who_listens(port)}. Choose another one: "
-            f"python3 manage.py up {option} {port + 1} (or set {variable})."
-        )
-
-
-def _already_runs(folder: DataFolder) -> str:
-    record = read_record(folder)
-    process = record.processes[0].pid if record and record.processes else "unknown"
-    address = f" at {record.addresses['storefront']}" if record and record.addresses else ""
-    return (
-        f"Orderly already runs on {folder.root} (process {process}){address}. Stop it with Ctrl-C there or with "
-        "`python3 manage.py down`, or run a second one beside it: "
-        "python3 manage.py up --data-dir FOLDER --port 8001 --flower-port 5556"
-    )

@@ -16,7 +16,7 @@ from django.core.management import CommandError, get_commands, load_command_clas
 from django.core.management.base import BaseCommand
 
 from config.celery import app
-from config.supervisor import up
+from config.supervisor import options
 from orchestration.core import registry
 from orchestration.core.references import StepReference
 from orchestration.core.svg import svg
@@ -67,7 +67,7 @@ def test_every_command_that_a_page_prints_can_be_typed(page: str, line: str) -> 
         return
     name, *arguments = words
     if name == "up":
-        up._parse(arguments)
+        options.parse(arguments)
     elif name in ("down", "status"):
         assert set(arguments) <= {"--json"}
     elif name == "test":
@@ -104,7 +104,7 @@ def test_a_command_that_cannot_be_typed_is_found() -> None:
         with pytest.raises((CommandError, AssertionError)):
             parse(name, arguments)
     with pytest.raises(SystemExit):
-        up._parse(["--prot", "1"])
+        options.parse(["--prot", "1"])
 
 
 def test_every_picture_is_made_by_the_command_and_shown_on_a_page() -> None:

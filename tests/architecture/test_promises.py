@@ -51,6 +51,30 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [path.name[:4] for path in decisions]
+    assert numbers == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    assert [path.read_text("utf-8").split(". ")[0] for path in decisions] == [
+        f"# {number}" for number in numbers
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_a_page_leads_to_a_heading_and_below_is_below(page: Path) -> None:
+    lines = page.read_text("utf-8").splitlines()
+    headings = {
+        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-"): number
+        for number, line in enumerate(lines)
+        if line.startswith("#")
+    }
+    for number, line in enumerate(lines):
+        for words, target in re.findall(r"\[([^\]]*)\]\(#([^)]+)\)", line):
+            assert target in headings, f"{page.name} has no heading for #{target}"
+            below = headings[target] > number
+            assert words not in ("above", "below") or (words == "below") == below, f"{page.name}:{number + 1}"
+
+
 def test_the_public_names_of_the_engine() -> None:
     """A name here is a promise; adding or removing one is a decision."""
     assert sorted(orchestration.__all__) == sorted(

@@ -60,11 +60,17 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None
 class RunningSystem:
     """One `manage.py up`."""
 
-    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        output: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.environment = dict(environment or {})
         self.port, self.flower_port = free_port(), free_port()
-        self.output = folder.with_name(folder.name + ".out")
+        self.output = output or folder.with_name(folder.name + ".out")
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--data-dir", str(folder), "--port", str(self.port),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from config.boot.progress import Refusal
 from config.servers.credentials import load_credentials
 from config.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
 from config.servers.ports import Ports, free_port, is_free
+from config.supervisor import options
 from tests.bootstrap.running_system import manage
 
 
@@ -73,8 +76,6 @@ def test_a_port_is_kept_from_run_to_run_while_it_is_free(tmp_path: Path) -> None
 
 
 def test_a_port_someone_listens_on_is_not_free() -> None:
-    import socket
-
     port = free_port()
     assert is_free("127.0.0.1", port)
     with socket.create_server(("127.0.0.1", port)):
@@ -112,3 +113,27 @@ def test_the_suite_on_an_unreachable_server_ends_with_status_two(tmp_path: Path)
     ended = manage("test", "--database", f"postgres://me@127.0.0.1:{free_port()}/db", folder=tmp_path)
     assert ended.returncode == 2
     assert "cannot be used" in ended.stderr
+
+
+def test_a_command_that_is_printed_names_the_folder_and_can_be_typed(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / 'shop "one" & $HOME')
+    folder.make()
+    told = manage("status", folder=folder.root).stdout
+    command = told.partition("Start it: ")[2].strip()
+    assert shlex.split(command) == ["python3", "manage.py", "up", "--data-dir", str(folder.root)]
+    assert DataFolder(paths.default_data_folder()).command("down") == "python3 manage.py down"
+
+
+def test_a_taken_port_is_answered_with_a_command_for_this_folder_and_the_ports_that_were_chosen(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        other = free_port()
+        chosen = options.parse(["--port", str(port), "--flower-port", str(other)])
+        with pytest.raises(Refusal) as refused:
+            options.refuse_taken_ports(chosen, DataFolder(tmp_path / "a b"))
+    words = shlex.split(str(refused.value).partition("): ")[2])
+    assert words[:3] == ["python3", "manage.py", "up"]
+    again = options.parse(words[3:])
+    assert (again.port, again.flower_port, again.data_dir) == (port + 1, other, str(tmp_path / "a b"))

@@ -19,7 +19,7 @@ from config.boot.paths import PROJECT, DataFolder
 from config.boot.progress import Refusal
 from config.servers import remembered
 from config.servers.ports import free_port
-from config.supervisor.up import _close_to_strangers
+from config.supervisor.options import close_to_strangers
 from tests.bootstrap.running_system import RunningSystem, clean_environment, manage
 
 
@@ -176,7 +176,7 @@ def test_what_is_open_to_other_machines_is_open_only_when_told(
     for name in closed:
         monkeypatch.setenv(name, "x")  # so that it is taken back after the test
         monkeypatch.delenv(name)
-    _close_to_strangers(host)
+    close_to_strangers(host)
     assert {
         name for name in ("ORDERLY_DEMO", "ORDERLY_API_ANONYMOUS") if os.environ.get(name) == "0"
     } == closed

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from config.boot.progress import Refusal
 from config.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
-from config.supervisor import up
+from config.supervisor import options
 from orchestration import command_line
 from orchestration.errors import InvalidDecision
 from orchestration.models import Incident, OutboxMessage, Saga, SagaEvent, SagaStep
@@ -211,7 +211,7 @@ def test_a_port_is_a_number(option: str, capsys: pytest.CaptureFixture[str]) -> 
         if "\0" in text:
             continue
         with pytest.raises(SystemExit) as ended:
-            up._parse([f"{option}={text}"])
+            options.parse([f"{option}={text}"])
         said = capsys.readouterr().err
         assert (ended.value.code, PYTHONS.search(said)) == (2, None), said
         assert "is not a port; give a number from 1 to 65535" in said
@@ -220,7 +220,7 @@ def test_a_port_is_a_number(option: str, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_host_has_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("nothing", "blank", *LONG):
         with pytest.raises(SystemExit):
-            up._parse([f"--host={TEXTS[name]}"])
+            options.parse([f"--host={TEXTS[name]}"])
         assert "is not a name or address of this machine; write a text" in capsys.readouterr().err
 
 
