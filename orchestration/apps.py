@@ -15,7 +15,16 @@ class OrchestrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire the engine into this process; no database access here."""
-        from orchestration import checks, chord_log, database, heartbeat, mirror, project_checks  # noqa: F401 - registered on import
+        from orchestration import (  # noqa: F401 - registered on import
+            checks,
+            chord_log,
+            database,
+            database_checks,
+            heartbeat,
+            mirror,
+            project_checks,
+            task_checks,
+        )
         from orchestration.engine import connections  # noqa: F401 - as well
 
         database.route()

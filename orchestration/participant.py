@@ -26,6 +26,7 @@ from orchestration.engine.participants import Act, Participant, add
 from orchestration.engine.perform import perform
 from orchestration.engine.settle import settle
 from orchestration.errors import StepError
+from orchestration.task_options import OWN
 
 
 def performs(reference: StepReference) -> Callable[[Act], Participant]:
@@ -46,15 +47,7 @@ def performs(reference: StepReference) -> Callable[[Act], Participant]:
 
 
 def _step_task(participant: Participant) -> Task[..., Any]:
-    # reject_on_worker_lost: a killed pool child's message comes back at once; deliveries are counted in the row, so
-    # a step that kills its worker again and again is given up all the same.
-    @shared_task(
-        bind=True,
-        name=participant.reference.task,
-        acks_late=True,
-        reject_on_worker_lost=True,
-        throws=(StepError,),
-    )
+    @shared_task(bind=True, name=participant.reference.task, throws=(StepError,), **OWN)
     def run_step(
         self: Task[..., Any],
         *,
@@ -89,7 +82,8 @@ def _step_task(participant: Participant) -> Task[..., Any]:
         return performed.verdict.value
 
     run_step.__doc__ = participant.__doc__
-    return run_step
+    task: Task[..., Any] = run_step
+    return task
 
 
 def _points_behind(message: StepMessage, *, in_fork: bool) -> list[str]:
@@ -99,8 +93,9 @@ def _points_behind(message: StepMessage, *, in_fork: bool) -> list[str]:
 
 
 def _settle_task(participant: Participant) -> Task[..., Any]:
-    @shared_task(name=f"{participant.reference.task}.settle", acks_late=True, reject_on_worker_lost=True)
+    @shared_task(name=f"{participant.reference.task}.settle", **OWN)
     def settle_step(*, saga: str, step: str, order: str = "") -> None:
         settle(participant, UUID(saga), step)
 
-    return settle_step
+    task: Task[..., Any] = settle_step
+    return task

@@ -1,24 +1,25 @@
-"""`manage.py check`: whether the project around the engine is one in which sagas can run. Each of these has once let them rest for ever."""
+"""`manage.py check`: whether the Celery app around the engine is one in which sagas can run. Each of these has once let them rest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import FunctionType
 from typing import Any
 
-from celery import Task, current_app
+from celery import current_app
+from celery.app.backends import by_url
+from celery.backends.base import BaseBackend, BaseKeyValueStoreBackend
 from django.core.checks import CheckMessage, Error, Warning, register
-from django.db import connections
-from django.db.transaction import Atomic
 
 from orchestration.conf import engine_settings
-from orchestration.core import registry
-from orchestration.core.references import StepReference
-from orchestration.database import alias
 from orchestration.engine.celery_canvas import CeleryTransport
+from orchestration.task_checks import references
 
 _NO_CHORDS = ("rpc", "amqp", "disabled")
-"""Kinds of result backends that count no chord."""
+"""Kinds of result backends that count no chord, whatever they inherit."""
+_ONE_PROCESS = ("memory",)
+_BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "valkey", "valkeys")
+_DEFAULT_VISIBILITY = 3600.0
+"""Seconds after which kombu gives out a message of Redis again that was not acknowledged."""
 
 
 @register("orchestration")
@@ -32,83 +33,110 @@ def check_celery(**_: Any) -> list[CheckMessage]:
                 "Import it in the project's __init__.py, or in an AppConfig.ready.",
             )
         ]
-    conf, found = current_app.conf, list[CheckMessage]()
-    backend = str(conf.result_backend or "disabled")
-    if backend.partition(":")[0] in _NO_CHORDS:
-        found.append(
-            _error(
-                "E301",
-                f"Celery's result backend is {backend.partition(':')[0]!r}, which counts no chords: what follows a parallel would never begin.",
-                "Set CELERY_RESULT_BACKEND, for example to 'redis://127.0.0.1:6379/1'. No result is kept there.",
-            )
+    return [*_results(), *_messages(), *_broker(), *_queues()]
+
+
+def _results() -> Iterator[CheckMessage]:
+    if (why := _counts_no_chords(str(current_app.conf.result_backend or "disabled"))) is not None:
+        yield _error(
+            "E301",
+            f"Celery's result backend {why}: what follows a parallel would not begin, or only when the engine has missed it.",
+            "Set CELERY_RESULT_BACKEND, for example to 'redis://127.0.0.1:6379/1'. No result is kept there.",
         )
+
+
+def _counts_no_chords(backend: str) -> str | None:
+    """Why what is behind this address counts no chord for several processes."""
+    scheme = backend.partition(":")[0]
+    if scheme in _NO_CHORDS:
+        return f"is {scheme!r}, which counts no chords"
+    if scheme.rpartition("+")[2] in _ONE_PROCESS:
+        return f"is {scheme!r}, which each process has of its own"
+    try:
+        chosen: Any = by_url(backend, current_app.loader)
+    except Exception:  # a client that is not installed, or a name nobody knows: Celery says so itself
+        return None
+    kind = chosen[0]
+    joins = getattr(kind, "on_chord_part_return", None)
+    counts = getattr(kind, "implements_incr", False)
+    if joins is BaseBackend.on_chord_part_return or (
+        joins is BaseKeyValueStoreBackend.on_chord_part_return and not counts
+    ):
+        return f"is {scheme!r}, which counts no chords but looks for results, and no step keeps one"
+    return None
+
+
+def _messages() -> Iterator[CheckMessage]:
+    conf = current_app.conf
     if not {"json", "application/json"} & set(conf.accept_content or ()):
-        found.append(
-            _error(
-                "E302",
-                f"Celery accepts {', '.join(conf.accept_content or ()) or 'nothing'}, and the engine's messages are JSON: no worker would take one.",
-                "Add 'json' to CELERY_ACCEPT_CONTENT. Your own tasks may go on with another serializer.",
-            )
+        yield _error(
+            "E302",
+            f"Celery accepts {', '.join(conf.accept_content or ()) or 'nothing'}, and the engine's messages are JSON: no worker would take one.",
+            "Add 'json' to CELERY_ACCEPT_CONTENT. Your own tasks may go on with another serializer.",
         )
     if conf.task_always_eager:
-        found.append(
-            _error(
-                "E303",
-                "CELERY_TASK_ALWAYS_EAGER is set: steps would run in the process and the transaction that publish them.",
-                "Remove it. In tests use orchestration.testing.SagaRun, which needs neither a broker nor a worker.",
-            )
+        yield _error(
+            "E303",
+            "CELERY_TASK_ALWAYS_EAGER is set: steps would run in the process and the transaction that publish them.",
+            "Remove it. In tests use orchestration.testing.SagaRun, which needs neither a broker nor a worker.",
         )
-    if (opens := _opens_transaction(current_app.Task)) is not None:
-        found.append(
-            _error(
-                "E306",
-                f"The base Task of your Celery app opens a transaction around each task ({opens}): a claim would not be committed before its step acts.",
-                "Open it in the tasks that need one, not in __call__; a local step has a transaction of its own.",
-            )
+    if conf.task_protocol != 2:
+        yield _error(
+            "E312",
+            f"CELERY_TASK_PROTOCOL is {conf.task_protocol}: such a message does not say in its headers what it is, and workers set it aside.",
+            "Remove it: every Celery since 4.0 reads version 2.",
         )
-    limits = [limit for limit in (conf.task_soft_time_limit, conf.task_time_limit) if limit]
-    found += [
-        _error(
-            "E307",
-            f"{reference.task} may take {reference.timeout:g} s, and Celery ends every task after {min(limits):g} s.",
-            "Give the step a shorter timeout, or raise CELERY_TASK_SOFT_TIME_LIMIT and CELERY_TASK_TIME_LIMIT.",
-        )
-        for reference in sorted(_references(), key=lambda each: each.task)
-        if limits and reference.timeout >= min(limits)
-    ]
-    return found
 
 
-@register("orchestration")
-def check_database(**_: Any) -> list[CheckMessage]:
-    """The database of the engine: PostgreSQL, and values within the statements that are prepared."""
-    name = alias()
-    if name not in connections.settings:
-        return [
-            _error(
-                "E304",
-                f"ORCHESTRATION['DATABASE'] is {name!r}, which DATABASES does not have.",
-                f"Name one of {', '.join(sorted(connections.settings))}.",
-            )
-        ]
-    wrapper = connections[name]
-    if wrapper.vendor != "postgresql":
-        return [
-            _error(
-                "E304",
-                f"The database {name!r} is {wrapper.display_name}; the engine's statements need PostgreSQL.",
-                "Use django.db.backends.postgresql, or name another database in ORCHESTRATION['DATABASE'].",
-            )
-        ]
-    if wrapper.settings_dict.get("OPTIONS", {}).get("server_side_binding"):
-        return [
-            _error(
-                "E305",
-                f"The database {name!r} binds on the server (server_side_binding), where the engine's prepared statements take no parameters.",
-                "Remove server_side_binding from its OPTIONS, or give the engine an alias of its own without it.",
-            )
-        ]
-    return []
+def _broker() -> Iterator[CheckMessage]:
+    conf = current_app.conf
+    # As Celery itself chooses, without connecting.
+    address = str(conf.broker_write_url or conf.broker_url or "")
+    scheme = address.partition(":")[0]
+    if not address:
+        yield Warning(
+            "No broker is named, so that Celery takes a RabbitMQ on this machine, with the password that everybody knows.",
+            hint="Set CELERY_BROKER_URL, for example to 'redis://127.0.0.1:6379/0'.",
+            id="orchestration.W314",
+        )
+    elif scheme.rpartition("+")[2] in _ONE_PROCESS:
+        yield _error(
+            "E313",
+            "The broker is in the memory of each process: what a web process sends no worker gets.",
+            "Set CELERY_BROKER_URL, for example to 'redis://127.0.0.1:6379/0'. In tests use orchestration.testing.SagaRun.",
+        )
+    elif scheme not in _BROKERS:
+        yield Warning(
+            f"The engine has not been tried with a broker of the kind {scheme!r}.",
+            hint="Use Redis, Valkey or RabbitMQ; or silence this when you have tried it.",
+            id="orchestration.W315",
+        )
+    if conf.worker_prefetch_multiplier == 0:
+        yield Warning(
+            "CELERY_WORKER_PREFETCH_MULTIPLIER is 0: the first worker takes every message there is, and the others have nothing to do.",
+            hint="Set it to 1, or to a few where steps are short.",
+            id="orchestration.W316",
+        )
+    longest = max((reference.timeout for reference in references()), default=0.0)
+    visible = (conf.broker_transport_options or {}).get("visibility_timeout", _DEFAULT_VISIBILITY)
+    if scheme in ("redis", "rediss", "sentinel", "valkey", "valkeys", "sqs") and visible <= longest:
+        yield Warning(
+            f"The broker gives out a message again after {visible:g} s (visibility_timeout), and a step may take {longest:g} s: it "
+            "would come to a second worker each time.",
+            hint="Raise visibility_timeout in CELERY_BROKER_TRANSPORT_OPTIONS above the longest timeout of a step.",
+            id="orchestration.W317",
+        )
+
+
+def _queues() -> Iterator[CheckMessage]:
+    if current_app.conf.task_create_missing_queues:
+        return
+    for queue in sorted(queues_needed() - set(current_app.amqp.queues)):
+        yield _error(
+            "E318",
+            f"The queue {queue!r} is not in CELERY_TASK_QUEUES, and CELERY_TASK_CREATE_MISSING_QUEUES is off: nothing could be sent to it.",
+            "Add it, or have missing queues created.",
+        )
 
 
 @register("orchestration", deploy=True)
@@ -129,14 +157,7 @@ def check_queues(**_: Any) -> list[CheckMessage]:
 
 def queues_needed() -> set[str]:
     """The queues that the definitions of this process send to, and the engine's own."""
-    return {engine_settings().QUEUE, *(reference.queue for reference in _references())}
-
-
-def _references() -> set[StepReference]:
-    """What the definitions of this process have done, forward and undoing."""
-    steps = [step for definition in registry.everything() for step in definition.steps.values()]
-    undos = (step.undo for step in steps if isinstance(step.undo, StepReference))
-    return {*(step.reference for step in steps), *undos}
+    return {engine_settings().QUEUE, *(reference.queue for reference in references())}
 
 
 def queues_taken() -> set[str]:
@@ -145,31 +166,6 @@ def queues_taken() -> set[str]:
         return CeleryTransport().queues_taken()
     except Exception:  # of the broker's client, whichever it is: there is nothing to say then
         return set()
-
-
-def _opens_transaction(base: type[Task[..., Any]]) -> str | None:
-    """Which `__call__` of a base Task opens a transaction, as far as can be seen without calling it."""
-    for kind in base.__mro__:
-        call = vars(kind).get("__call__")
-        if call is not None and not kind.__module__.startswith("celery.") and _mentions_transaction(call):
-            return f"{kind.__module__}.{kind.__qualname__}.__call__"
-    return None
-
-
-def _mentions_transaction(function: Any) -> bool:
-    for each in _layers(function):
-        cells = [cell.cell_contents for cell in each.__closure__ or ()]
-        if any(isinstance(cell, Atomic) for cell in cells):
-            return True
-        if {"atomic", "set_autocommit", "Atomic"} & set(each.__code__.co_names):
-            return True
-    return False
-
-
-def _layers(function: Any) -> Iterator[FunctionType]:
-    while isinstance(function, FunctionType):
-        yield function
-        function = getattr(function, "__wrapped__", None)
 
 
 def _error(code: str, what: str, hint: str) -> Error:

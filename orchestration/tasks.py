@@ -19,17 +19,18 @@ from orchestration.engine.probes import answer
 from orchestration.engine.receipts import RECEIVE_EVENT
 from orchestration.engine.seals import named_in, unsealed
 from orchestration.errors import InvalidEnvelope
+from orchestration.task_options import OWN
 
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="orchestration.advance", acks_late=True, reject_on_worker_lost=True)
+@shared_task(name="orchestration.advance", **OWN)
 def advance(*, saga: str, order: str = "") -> None:
     """Ask what is next for a saga: the last link of every canvas, and the body of a chord that ends one."""
     advance_saga(UUID(saga))
 
 
-@shared_task(bind=True, name="orchestration.compensate", acks_late=True, reject_on_worker_lost=True)
+@shared_task(bind=True, name="orchestration.compensate", **OWN)
 def compensate(self: Task[..., Any], failed_task_id: str, *, saga: str, order: str = "") -> None:
     """The error callback of every task of a canvas. It may come 0, 1 or 3 times, or beside a success.
 
@@ -38,7 +39,7 @@ def compensate(self: Task[..., Any], failed_task_id: str, *, saga: str, order: s
     advance_saga(UUID(saga))
 
 
-@shared_task(bind=True, name=RECEIVE_EVENT, acks_late=True, reject_on_worker_lost=True)
+@shared_task(bind=True, name=RECEIVE_EVENT, **OWN)
 def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
     """Store an event, apply it to the sagas that wait for it, and go on with those; set an invalid one aside."""
     try:
@@ -61,13 +62,13 @@ def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
         advance_saga(saga)
 
 
-@shared_task(name="orchestration.answer_probe", acks_late=True, reject_on_worker_lost=True)
+@shared_task(name="orchestration.answer_probe", **OWN)
 def answer_probe(*, queue: str, asked_at: str) -> None:
     """A probe has come through a queue: what was sent before it has arrived, or is lost."""
     answer(queue, asked_at)
 
 
-@shared_task(name="orchestration.acknowledge_event", acks_late=True, reject_on_worker_lost=True)
+@shared_task(name="orchestration.acknowledge_event", **OWN)
 def acknowledge_event(*, message: int, queue: str, seal: str) -> None:
     """A subscriber has received its copy of an event: it is sent no more."""
     if not acknowledge(message, queue, seal):

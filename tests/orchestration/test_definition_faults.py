@@ -30,7 +30,8 @@ from orchestration.core.nodes import Node
 from orchestration.core.validation import faults
 from orchestration.engine.participants import Participant
 from orchestration.errors import DefinitionError
-from orchestration.project_checks import check_celery
+from orchestration.task_checks import check_tasks
+from tests.orchestration import sample
 
 
 class In(Message):
@@ -192,9 +193,9 @@ def test_a_function_with_a_wrong_signature_is_named() -> None:
 
 
 def test_a_timeout_that_celery_would_not_let_pass_is_named(define: Define) -> None:
-    slow = local("faults.slow", takes=In, timeout=240.0)
+    slow = local(sample.register.task, takes=In, timeout=240.0)
     define(step(slow, pivot=True))
     limit = current_app.conf.task_soft_time_limit
     assert limit == 240
-    told = [each.msg for each in check_celery() if each.id == "orchestration.E307"]
-    assert told == ["faults.slow may take 240 s, and Celery ends every task after 240 s."]
+    told = [each.msg for each in check_tasks() if each.id == "orchestration.E307"]
+    assert told == ["sample.register may take 240 s, and Celery ends it after 240 s."]

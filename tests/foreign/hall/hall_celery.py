@@ -31,6 +31,20 @@ class AtomicTask(Task):
             return super().__call__(*args, **kwargs)
 
 
-app = Celery("hall", task_cls=f"hall_celery:{os.environ.get('HALL_TASK', 'TimedTask')}")
+class RetryingTask(TimedTask):
+    """What a project writes whose own tasks are tried again by Celery, and are of no use after a minute."""
+
+    abstract = True
+    autoretry_for = (Exception,)
+    retry_backoff = True
+    expires = 60
+
+
+class HurriedTask(TimedTask):
+    abstract = True
+    soft_time_limit = 5
+
+
+app = Celery("hall", task_cls=f"hall_celery:{os.environ.get('HALL_TASK', 'RetryingTask')}")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -1,6 +1,6 @@
 """A saga in the words of whoever lets halls."""
 
-from orchestration import Message, hours, local, nothing, saga, step, wait_for
+from orchestration import Message, hours, local, nothing, parallel, saga, step, wait_for
 from orchestration.core.dsl import give_up
 
 
@@ -19,6 +19,7 @@ class Opened(Message):
 book = local("bookings.book", takes=BookHall, gives=Booked)
 release = local("bookings.release", takes=Booked)
 bill = local("bookings.bill", takes=BookHall)
+heat = local("bookings.heat", takes=BookHall)
 thank = local("bookings.thank", takes=Opened)
 
 let_hall = saga(
@@ -26,7 +27,10 @@ let_hall = saga(
     version=1,
     input=BookHall,
     flow=step(book, undo=release)
-    | step(bill, undo=nothing("nobody has paid yet"))
+    | parallel(
+        step(bill, undo=nothing("nobody has paid yet")),
+        step(heat, undo=nothing("it gets cold by itself")),
+    )
     | wait_for("doors.opened", within=hours(2), otherwise=give_up, gives=Opened)
     | step(thank, undo=nothing("it is the last")),
 )

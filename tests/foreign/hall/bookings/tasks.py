@@ -21,6 +21,11 @@ def bill(command, context):
         return {}["bug"]
 
 
+@performs(sagas.heat)
+def heat(command, context):
+    pass
+
+
 @performs(sagas.thank)
 def thank(command, context):
     pass
