@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
 from orchestration.clock import with_zone
 from orchestration.conf import engine_settings
 from orchestration.core import registry
+from orchestration.core.arguments import shown
 from orchestration.core.carrying import NotCarried, carried
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
 from orchestration.core.references import Message
-from orchestration.core.storable import MOST_BYTES, size_of
+from orchestration.core.storable import MOST_BYTES, is_storable_text, size_of
 from orchestration.crash_points import reach
 from orchestration.database import connection, transaction
 from orchestration.engine import outbox
@@ -46,7 +47,7 @@ def start_saga(
     Args:
         definition: what to run; its version stays with the saga.
         input: what it is started with; stored as JSON.
-        business_key: what it is about; events find the saga by it. At most 200 characters.
+        business_key: what it is about; events find the saga by it. 1 to 200 characters; a UUID or a number stands for its text.
         reference: how people call it, shown in the broker's task arguments and the admin.
         product_line: which variant of the business it belongs to.
         partition_key: groups sagas that live together.
@@ -54,17 +55,27 @@ def start_saga(
     Raises:
         OutboxOutsideTransaction: no transaction is open.
         BusinessKeyTaken: a saga of that key exists with another input.
-        TypeError: the input is not of the definition's type.
-        InputRefused: it is too large, or holds what the database cannot keep. Nothing was written.
+        TypeError: the definition is none, or the input is not of its type.
+        InputRefused: it is too large, or it or a text beside it is what the database cannot keep. Nothing was written.
     """
     if not connection.in_atomic_block:
         raise OutboxOutsideTransaction(
             "start_saga must be inside the transaction that saves what the saga is about"
         )
+    if not isinstance(definition, SagaDefinition):
+        raise TypeError(
+            f"start_saga is given {shown(definition)}; write the saga itself, as saga(...) returns it"
+        )
     if not isinstance(input, definition.input):
         raise TypeError(
-            f"{definition} is started with {definition.input.__name__}, not {type(input).__name__}"
+            f"{definition} is started with {definition.input.__name__}(...), and is given {shown(input)}"
         )
+    business_key = _text("business_key", business_key, least=1, most=200)
+    reference = _text("reference", reference, most=100)
+    product_line, partition_key = (
+        _text("product_line", product_line, most=40),
+        _text("partition_key", partition_key, most=40),
+    )
     data = _stored(input)
     saga = begin(
         Saga(
@@ -153,6 +164,14 @@ def _check_awaited(event: str, envelope: dict[str, Any]) -> None:
         raise InvalidEnvelope(f"the data of {event} fits no saga that waits for it: {told}")
     if not waits and not engine_settings().SUBSCRIBERS and registry.everything():
         logger.warning("event %s is published, and no saga that is known here waits for its type", event)
+
+
+def _text(name: str, given: object, *, least: int = 0, most: int) -> str:
+    """What stands in a column of text; said before the database says it, which would show the whole row."""
+    told = str(given) if isinstance(given, UUID | int) and not isinstance(given, bool) else given
+    if isinstance(told, str) and least <= len(told.strip()) and len(told) <= most and is_storable_text(told):
+        return told
+    raise InputRefused(f"{name} is {shown(given)}; write a text of {least} to {most} characters")
 
 
 def _stored(input: Message) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+from orchestration.core.arguments import is_name, is_whole, shown
 from orchestration.core.context import StepContext
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
@@ -82,6 +83,10 @@ def check_names(script: Script) -> None:
         ValueError: naming the tasks.
         TypeError: an answer is not what its task gives.
     """
+    if not isinstance(script.answers, Mapping):
+        raise TypeError(
+            f"answers={shown(script.answers)}: write a task name and what it returns, such as {{'payments.capture': Captured(...)}}"
+        )
     named = {n for kind in ("fail_at", "reject_at", "lose_answer_at") for n in _times(getattr(script, kind))}
     unknown = sorted((named | set(script.answers)) - set(everyone()))
     if unknown:
@@ -94,9 +99,20 @@ def check_names(script: Script) -> None:
             performer.check_result(answer)
 
 
-def _times(given: Times) -> dict[str, int]:
+def _times(given: Any) -> dict[str, int]:
     if isinstance(given, str):
         return {given: ALWAYS}
     if isinstance(given, Mapping):
-        return dict(given)
-    return dict.fromkeys(given, ALWAYS)
+        counts = dict(given)
+    elif isinstance(given, Iterable):
+        counts = dict.fromkeys(given, ALWAYS)
+    else:
+        counts = {"": 0}
+    for task, count in counts.items():
+        if not (is_name(task) and is_whole(count) and count >= 1):
+            named = shown(task) if count == ALWAYS else f"{shown(task)}: {shown(count)}"
+            told = named if task else shown(given)
+            raise TypeError(
+                f"a fault is {told}; write a task name, several, or how often by name: {{'payments.capture': 2}}"
+            )
+    return counts
