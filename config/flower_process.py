@@ -15,6 +15,7 @@ from flower.app import Flower
 from flower.views.monitor import Metrics
 
 from config.boot.secret_files import read_secret_files
+from orchestration.unpacking import bound_unpacking
 
 READING = frozenset({"GET", "HEAD"})
 TASK_LIST = "/tasks/datatable"
@@ -48,4 +49,5 @@ def watch_only() -> None:
 if __name__ == "__main__":
     read_secret_files(os.environ)  # before Flower reads its options there
     watch_only()
+    bound_unpacking()
     main()

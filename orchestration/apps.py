@@ -26,8 +26,10 @@ class OrchestrationConfig(AppConfig):
             task_checks,
         )
         from orchestration.engine import connections  # noqa: F401 - as well
+        from orchestration.unpacking import bound_unpacking
 
         database.route()
         chord_log.install()
+        bound_unpacking()
 
         autodiscover_modules("sagas")

@@ -27,6 +27,8 @@ class EngineSettings:
     """A step that never answered in so many deliveries is given up: it kills its workers."""
     MAX_MESSAGE_BYTES: int = 65_536
     """The largest message a worker takes for a task of the engine, and the largest event that is published."""
+    MAX_UNPACKED_BYTES: int = 1_048_576
+    """The most that a packed message may unpack to, whatever task it is for: it is unpacked before anybody can look at it."""
     FLUSH_LOCAL_STEPS: bool = False
     """Whether the record of a local step waits for the disk, too. If the server crashes and forgets it, it has forgotten the effect
     with it, and the step is done anew; what the outside has been told, and the end of a saga, is on disk in any case."""

@@ -29,6 +29,7 @@ from orchestration.engine.dead_letters import Letter, letter_of, set_aside
 from orchestration.engine.participants import participant_for
 from orchestration.engine.release import end_leases
 from orchestration.engine.seals import named_in
+from orchestration.unpacking import UnpacksTooLarge
 from orchestration.wire import fault_of_headers, fault_of_our_headers
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,9 @@ class CarefulConsumer(Consumer):
         self._set_aside(message, "refused_content" if refused else "malformed", str(message.content_type))
 
     def on_decode_error(self, message: Any, exc: BaseException) -> None:
-        """A body that is not what its content type says."""
+        """A body that is not what its content type says, or not packed as it says."""
+        if isinstance(exc, UnpacksTooLarge):
+            return self._set_aside(message, "too_large", str(exc))
         refused = isinstance(exc, ContentDisallowed)
         self._set_aside(message, "refused_content" if refused else "undecodable", str(message.content_type))
 
