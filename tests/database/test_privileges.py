@@ -127,10 +127,41 @@ def test_the_harm_is_refused(cursor: Any, statement: str) -> None:
         (f"GRANT DELETE ON {HISTORY} TO PUBLIC", f"DELETE on {HISTORY}"),
         (f"GRANT DELETE ON {SAGAS} TO {{}}", f"DELETE on {SAGAS}"),
         ("GRANT INSERT ON django_migrations TO {}", "INSERT on django_migrations"),
+        (
+            "CREATE ROLE almighty SUPERUSER; GRANT almighty TO {}",
+            "may become a superuser (SET ROLE almighty)",
+        ),
+        (
+            "CREATE ROLE almighty SUPERUSER; CREATE ROLE between; GRANT almighty TO between; GRANT between TO {}; ALTER ROLE {} NOINHERIT",
+            "may become a superuser (SET ROLE almighty)",
+        ),
+        ("CREATE ROLE maker CREATEROLE; GRANT maker TO {}", "make roles (SET ROLE maker)"),
+        ("CREATE ROLE other REPLICATION BYPASSRLS; GRANT other TO {}", "as a replica (SET ROLE other)"),
+        ("CREATE ROLE other REPLICATION BYPASSRLS; GRANT other TO {}", "policies for rows (SET ROLE other)"),
+        ("GRANT pg_read_server_files TO {}", "read files of the server"),
+        ("GRANT pg_write_server_files TO {}", "write files of the server"),
+        (
+            "CREATE ROLE other; GRANT pg_execute_server_program TO other; GRANT other TO {}; ALTER ROLE {} NOINHERIT",
+            "run programs on the server",
+        ),
+        ("ALTER SCHEMA public OWNER TO {}", "owns the schema"),
+        ("ALTER DATABASE {database} OWNER TO {}", "owns the database"),
+        ("ALTER FUNCTION orchestration_saga_is_kept() OWNER TO {}", "replace the functions of triggers"),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {}",
+            "reach files and settings of the server (pg_read_file)",
+        ),
+        ("GRANT SELECT ON orders_order TO {} WITH GRANT OPTION", "hand on SELECT on orders_order"),
+        (f"GRANT INSERT (kind) ON {HISTORY} TO {{}} WITH GRANT OPTION", f"hand on INSERT on {HISTORY}"),
+        (
+            f"CREATE ROLE other; GRANT DELETE ON {SAGAS} TO other; GRANT other TO {{}}; ALTER ROLE {{}} NOINHERIT",
+            f"DELETE on {SAGAS}",
+        ),
     ],
 )
 def test_what_the_role_has_too_much_is_named(cursor: Any, change: str, said: str) -> None:
-    cursor.execute(change.format(f'"{of_a_test()}"'))
+    role = f'"{of_a_test()}"'
+    cursor.execute(change.format(role, role, database=f'"{connection.settings_dict["NAME"]}"'))
     assert any(said in each for each in too_much(cursor, of_a_test(), database_roles.tables()))
 
 
@@ -150,6 +181,18 @@ def test_where_all_is_right_nothing_is_said_and_what_is_too_much_is_taken(cursor
     assert too_little(cursor, of_a_test(), ["not_there"]) == []
     cursor.execute(f'GRANT ALL ON {HISTORY}, {SAGAS}, orders_order TO "{of_a_test()}"')
     assert put_right(cursor, of_a_test(), tables) == 3
+    assert too_much(cursor, of_a_test(), tables) == []
+    # And what it may hand on, with what it has handed on.
+    cursor.execute(
+        f'CREATE ROLE taken; GRANT SELECT, DELETE ON {HISTORY} TO "{of_a_test()}" WITH GRANT OPTION'
+    )
+    cursor.execute(f'SET ROLE "{of_a_test()}"; GRANT SELECT, DELETE ON {HISTORY} TO taken; RESET ROLE')
+    assert put_right(cursor, of_a_test(), tables) == 2
+    cursor.execute(
+        "SELECT has_table_privilege('taken', %s, 'SELECT'), has_table_privilege('taken', %s, 'DELETE')",
+        [HISTORY] * 2,
+    )
+    assert cursor.fetchone() == (False, False)
     assert too_much(cursor, of_a_test(), tables) == []
 
 
