@@ -77,7 +77,7 @@ def bound_unpacking() -> None:
     """Have kombu unpack no further than allowed, in this process. Idempotent; a project's own ways of packing are left alone."""
     for kind in compression.encoders():
         if kind in _UNPACKERS:
-            pack, _ = compression.get_encoder(kind)
+            pack: Any = compression.get_encoder(kind)[0]  # type: ignore[index]  # a pair, whatever its stubs say
             compression.register(pack, _bounded(_UNPACKERS[kind]), kind)
 
 
