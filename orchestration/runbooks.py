@@ -70,9 +70,10 @@ def runbook(saga: Saga, kind: str, *, step: str = "", outbox: int | None = None)
             )
         case "event_misfit":
             return (
-                f"An event that {step} waits for has data that do not fit; the message names the fields. Ask who sends it to send "
-                "it again with the same id and data that fit, or deploy code that takes these; the engine tries again each minute "
-                "and when a worker starts, and this closes by itself. Until then only the wait's time limit counts."
+                f"An event that {step} waits for does not fit; the message names the fields, or the source it came from. Ask who "
+                "sends it to send it again with the same id and data that fit, or deploy code that takes these; where the source "
+                "is a right one, name it in the flow: wait_for(..., source=...). The engine tries again each minute and when a "
+                "worker starts, and this closes by itself. Until then only the wait's time limit counts."
             )
         case "contradicting_news":
             return (

@@ -152,6 +152,7 @@ def wait_for(
     gives: type[Message] | None = None,
     name: str | None = None,
     milestone: str | None = None,
+    source: str | None = None,
 ) -> Wait:
     """Rest until an event of this type comes for the saga's business key.
 
@@ -162,6 +163,8 @@ def wait_for(
         gives: what the event's data must look like; its fields are there for later steps.
         name: key of the wait's row; defaults to the event's type.
         milestone: business name of having got here.
+        source: who may say so. By default the first part of the event's type: `shipping.dispatched` is taken from `shipping` only.
+            `"*"` takes it from every source with a key. An event of another source opens the incident `event_misfit`.
     """
     demand_text(event, "wait_for(...): the event", "its type as a text, such as 'shipping.dispatched'")
     where = f"wait_for({event!r}, ...): its"
@@ -170,7 +173,8 @@ def wait_for(
     demand(is_message, f"{where} gives", gives, "a subclass of Message, or leave it out")
     demand_text(name, f"{where} name", "a text, or leave it out", optional=True)
     demand_text(milestone, f"{where} milestone", "a text, such as 'PaymentProcessed'", optional=True)
-    return Wait(name or event, event, gives, _seconds(within), otherwise, milestone)
+    demand_text(source, f"{where} source", "who says so as a text, or leave it out", optional=True)
+    return Wait(name or event, event, gives, _seconds(within), otherwise, milestone, source)
 
 
 def saga(

@@ -15,6 +15,9 @@ from orchestration.core.policy import RetryPolicy
 from orchestration.core.references import Message, StepReference
 from orchestration.errors import DefinitionError
 
+ANYBODY = "*"
+"""Said of a wait that takes its event from every source with a key."""
+
 
 class OnTimeout(StrEnum):
     """What a wait does when its event did not come in time."""
@@ -83,6 +86,17 @@ class Wait(Node):
     """Seconds."""
     otherwise: OnTimeout
     milestone: str | None
+    source: str | None = None
+    """Who may say so; None: the first part of the event's type. Not exported: it changes nothing for sagas that run."""
+
+    @property
+    def speaker(self) -> str:
+        """The source whose events it takes, or ANYBODY."""
+        return self.source or self.event.partition(".")[0]
+
+    def takes_from(self, source: str) -> bool:
+        """Whether it takes its event from this source, whose seal has been checked."""
+        return self.speaker in (ANYBODY, source)
 
 
 @dataclass(frozen=True, slots=True)

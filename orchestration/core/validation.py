@@ -279,7 +279,7 @@ def _too_long(definition: SagaDefinition) -> Iterator[Fault]:
             named += [("the name of the result's type", kind.__name__, 100) for kind in reference.gives]
     for wait in definition.waits.values():
         named += [("the wait's name", wait.name, 100), ("the milestone", wait.milestone or "", 60)]
-        named += [("the event's type", wait.event, 100)]
+        named += [("the event's type", wait.event, 100), ("the event's source", wait.source or "", 100)]
     for what, text, most in dict.fromkeys(named):
         if len(text) > most:
             yield Fault(

@@ -1,4 +1,7 @@
-"""An event whose data do not fit the wait it is for: kept due, with an incident, until its sender or our code is put right."""
+"""An event that does not fit the wait it is for: kept due, with an incident, until its sender or our code is put right.
+
+Its data do not fit, or it comes from a source that does not speak for this event: a key is one source's, and a wait has one speaker.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,21 @@ def fitted(wait: Wait, envelope: dict[str, Any]) -> Any:
     return facts_of(read_message(wait.gives, data)) if wait.gives is not None else data
 
 
-def keep_misfit(saga: Saga, message: InboxMessage, wait: str, error: ValidationError) -> None:
-    """Keep an event due at a locked saga, and tell a person, once for each content. The caller saves the saga."""
-    reason = f"its data does not fit: {'; '.join(findings(error))}"[:200]
+def unfit(error: ValidationError) -> str:
+    """Return why data do not fit, naming fields and no values."""
+    return f"its data does not fit: {'; '.join(findings(error))}"
+
+
+def of_another(wait: Wait, source: object) -> str | None:
+    """Return why a wait does not take its event from this source; None if it does."""
+    if isinstance(source, str) and wait.takes_from(source):
+        return None
+    return f"it comes from {source}; this wait takes it from {wait.speaker} only"
+
+
+def keep_misfit(saga: Saga, message: InboxMessage, wait: str, reason: str) -> None:
+    """Keep an event due at a locked saga, and tell a person, once for each reason. The caller saves the saga."""
+    reason = reason[:200]
     known = InboxDelivery.objects.filter(saga=saga, message=message).first()
     if known is None or (known.wait, known.reason) != (wait, reason):
         note(saga, KIND, step=wait, event=message.event_id, type=message.type, reason=reason)

@@ -17,7 +17,7 @@ from orchestration.core.states import FORWARD_STATES, Direction, SagaState, Step
 from orchestration.engine.deliveries import deliver, undelivered
 from orchestration.engine.history import move, note
 from orchestration.engine.incidents import resolve_incidents
-from orchestration.engine.misfits import fitted, keep_misfit
+from orchestration.engine.misfits import fitted, keep_misfit, of_another, unfit
 from orchestration.models import InboxDelivery, InboxMessage, Saga, SagaStep
 
 ENDED_WITHOUT = "the saga ended without waiting for it"
@@ -69,15 +69,18 @@ def offer(saga: Saga, waits: list[Wait], message: InboxMessage) -> bool:
             saga=saga, name__in=[wait.name for wait in waits], direction=Direction.FORWARD.value
         )
     }
-    misfit: tuple[str, ValidationError] | None = None
+    misfit: tuple[str, str] | None = None
     for wait in waits:
         row = rows.get(wait.name)
         if row is None or row.state != StepState.WAITING.value:
             continue
+        if (reason := of_another(wait, message.source)) is not None:
+            misfit = misfit or (wait.name, reason)
+            continue
         try:
             result = fitted(wait, message.envelope)
         except ValidationError as error:
-            misfit = misfit or (wait.name, error)
+            misfit = misfit or (wait.name, unfit(error))
             continue
         _apply(saga, row, wait, message, result)
         return True

@@ -22,7 +22,7 @@ from orchestration.crash_points import reach
 from orchestration.database import connection, transaction
 from orchestration.engine import outbox
 from orchestration.engine.beginning import begin
-from orchestration.engine.misfits import fitted
+from orchestration.engine.misfits import fitted, of_another
 from orchestration.engine.reading import database_now
 from orchestration.errors import BusinessKeyTaken, InputRefused, InvalidEnvelope, OutboxOutsideTransaction
 from orchestration.models import Saga
@@ -128,8 +128,8 @@ def publish_event(
 
     Raises:
         OutboxOutsideTransaction: no transaction is open.
-        InvalidEnvelope: a text is empty or too long, the data is no JSON object of that size, or it fits none of the waits for this
-            type that this process knows.
+        InvalidEnvelope: a text is empty or too long, the data is no JSON object of that size, or it (or its source) fits none of
+            the waits for this type that this process knows.
     """
     identity = event_id or str(uuid4())
     envelope = {
@@ -151,8 +151,11 @@ def publish_event(
 
 
 def _check_awaited(event: str, envelope: dict[str, Any]) -> None:
-    """Refuse data that no wait could take, where its author still sees it; say so if nobody ever waits for such an event."""
+    """Refuse an event that no wait could take, where its author still sees it; say so if nobody ever waits for such an event."""
     waits = registry.waits_for(event)
+    strangers = [of_another(wait, envelope["source"]) for wait in waits]
+    if waits and all(strangers):
+        raise InvalidEnvelope(f"event {event} fits no saga that waits for it: {strangers[0]}")
     misfits = []
     for wait in waits:
         try:

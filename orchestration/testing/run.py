@@ -14,6 +14,7 @@ from django.utils.module_loading import autodiscover_modules
 from orchestration.conf import engine_settings
 from orchestration.core import registry
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.nodes import ANYBODY
 from orchestration.core.outcome import NotNeeded
 from orchestration.core.references import Message
 from orchestration.core.states import TERMINAL, SagaState
@@ -239,11 +240,30 @@ class SagaRun:
                 advance(self.id, rescue=True)
         return self
 
-    def send(self, event: str, data: dict[str, Any] | None = None, *, event_id: str | None = None) -> Self:
-        """Publish an event to it."""
+    def send(
+        self,
+        event: str,
+        data: dict[str, Any] | None = None,
+        *,
+        event_id: str | None = None,
+        source: str | None = None,
+    ) -> Self:
+        """Publish an event to it: as the source its wait takes it from, if none is named."""
         with self._at_work(), transaction.atomic():
-            publish_event(type=event, source="test", key=self.saga.business_key, data=data, event_id=event_id)
+            publish_event(
+                type=event,
+                source=source or self._speaker_of(event),
+                key=self.saga.business_key,
+                data=data,
+                event_id=event_id,
+            )
         return self
+
+    def _speaker_of(self, event: str) -> str:
+        """The source from which its definition takes an event."""
+        waits = registry.find(self.saga.definition, self.saga.version).waits_for(event)
+        speaker = waits[0].speaker if waits else ANYBODY
+        return "test" if speaker == ANYBODY else speaker
 
     def cancel(self, reason: str = "asked to") -> Self:
         """Ask it to stop.

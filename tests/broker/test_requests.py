@@ -63,7 +63,10 @@ def test_no_request_about_an_order_talks_to_the_broker(talkers: list[str], clien
     assert post(f"{where}/cancel", {"reason": "changed my mind"}).status_code < 300
     with transaction.atomic():
         publish_event(
-            type="shipping.dispatched", source="test", key=Saga.objects.get().business_key, data=DISPATCHED
+            type="shipping.dispatched",
+            source="shipping",
+            key=Saga.objects.get().business_key,
+            data=DISPATCHED,
         )
     unsent = OutboxMessage.objects.filter(sent_at=None)
     wait_until(lambda: not unsent.exists(), "the relay has sent it all", 30)

@@ -85,7 +85,7 @@ class World(Deliveries):
 
         def publish() -> None:
             with transaction.atomic():
-                publish_event(type=type, source="shop", key=key, data={"place": "9C"}, event_id=event_id)
+                publish_event(type=type, source="model", key=key, data={"place": "9C"}, event_id=event_id)
                 if dies:
                     raise Death
 

@@ -227,7 +227,7 @@ def _an_event_for_it() -> None:
     key = _first_waiting().business_key
     receive_event(
         {
-            "specversion": "1.0", "id": "new", "type": "sample.seat_free", "source": "test", "key": key,
+            "specversion": "1.0", "id": "new", "type": "sample.seat_free", "source": "sample", "key": key,
             "time": "2026-01-01T00:00:00+00:00", "dataschema": dataschema_of("sample.seat_free"), "data": {"seat": "1A"},
         }
     )  # fmt: skip

@@ -123,7 +123,7 @@ def test_only_the_waits_time_limit_still_counts_and_then_all_is_closed(key: str)
     from tests.orchestration.sample import TripInput, trip
 
     run = SagaRun(trip, TripInput(name="Ada", full=True), business_key=key).until_rest()
-    receive_event(news(key, {"seat": 1}, type="sample.seat_free"))
+    receive_event(news(key, {"seat": 1}, type="sample.seat_free", source="sample"))
     assert [each.kind for each in run.incidents] == ["event_misfit"]
     run.skip(2 * 86400 + 1).until_rest()
     assert (run.state, run.incidents) == ("compensated", [])

@@ -25,7 +25,9 @@ verdict = saga(
     "verdict.run",
     version=1,
     input=Parcel,
-    flow=wait_for(EVENT, gives=Report, within=days(3), otherwise=escalate) | step(act, pivot=True),
+    # Several report, and contradict each other.
+    flow=wait_for(EVENT, gives=Report, within=days(3), otherwise=escalate, source="*")
+    | step(act, pivot=True),
 )
 
 log_it = local("verdict.log_it", takes=Report)
@@ -35,7 +37,8 @@ ledger = saga(
     "verdict.ledger",
     version=1,
     input=Parcel,
-    flow=wait_for(EVENT, gives=Report, within=days(3), otherwise=escalate) | step(log_it, pivot=True),
+    flow=wait_for(EVENT, gives=Report, within=days(3), otherwise=escalate, source="*")
+    | step(log_it, pivot=True),
 )
 
 

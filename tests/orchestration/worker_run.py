@@ -134,9 +134,22 @@ class WorkerRun(SagaRun):
         Saga.objects.filter(id=self.id).update(wake_at=F("wake_at") - by, deadline=F("deadline") - by)
         return self
 
-    def send(self, event: str, data: dict[str, Any] | None = None, *, event_id: str | None = None) -> Self:
+    def send(
+        self,
+        event: str,
+        data: dict[str, Any] | None = None,
+        *,
+        event_id: str | None = None,
+        source: str | None = None,
+    ) -> Self:
         with transaction.atomic():
-            publish_event(type=event, source="test", key=self.saga.business_key, data=data, event_id=event_id)
+            publish_event(
+                type=event,
+                source=source or self._speaker_of(event),
+                key=self.saga.business_key,
+                data=data,
+                event_id=event_id,
+            )
         return self
 
     def cancel(self, reason: str = "asked to") -> Self:
