@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from pydantic import ValidationError
 
+MOST = 20
+"""Findings that are told one by one: a list of thousands, each of them wrong, has one cause."""
 _ENDS = ".!?…"
 _STRIPPED = ".,;:"
 
@@ -38,5 +41,7 @@ def explained(what: object, why: object) -> str:
 
 
 def findings(error: ValidationError) -> list[str]:
-    """What does not fit a message, one `field: what is wrong` each. Names fields, and says nothing of what they hold."""
-    return [explained(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+    """What does not fit a message, one `field: what is wrong` each, the first twenty. Names fields, and says nothing of what they hold."""
+    found = [explained(".".join(map(str, each["loc"])), each["msg"]) for each in islice(error.errors(), MOST)]
+    left = error.error_count() - MOST
+    return [*found, f"and {left} more"] if left > 0 else found

@@ -13,6 +13,7 @@ KeyInUse                a request with that key is being carried out at this mom
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,6 +31,21 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+MOST_PROBLEMS = 20
+"""Who makes more mistakes at once has one cause for them; a longer list helps nobody and costs us."""
+
+
+def first_of(problems: Sequence[Problem], *, more: int = 0) -> list[Problem]:
+    """The first problems, and how many more there are.
+
+    Args:
+        problems: of any number.
+        more: how many are not even among them.
+    """
+    left = max(len(problems) - MOST_PROBLEMS, 0) + more
+    return [*problems[:MOST_PROBLEMS], *([Problem("", f"and {left} more")] if left > 0 else [])]
+
+
 class OrderError(Exception):
     """Root of what the services of this app raise."""
 
@@ -37,9 +53,9 @@ class OrderError(Exception):
 class InvalidOrder(OrderError):
     """The request does not describe an order that can be placed."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(str(problem) for problem in problems))
+    def __init__(self, problems: Sequence[Problem], *, more: int = 0) -> None:
+        self.problems = first_of(problems, more=more)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
 class ReferenceTaken(OrderError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orders.errors import InvalidOrder, Problem
+from orders.errors import MOST_PROBLEMS, InvalidOrder, Problem, first_of
 from orders.models.order import MOST_PER_LINE
 from orders.services.requests import MOST_LINES, PlaceOrder
 
@@ -70,14 +70,15 @@ def problem_of(*, kind: str, location: Sequence[str | int]) -> Problem:
     return Problem(path_of(location), expected)
 
 
-MOST_FINDINGS = 20
-"""Who makes more mistakes at once has one cause for them; a longer list helps nobody and costs us."""
-
-
 def problems_of(findings: Sequence[tuple[str, Sequence[str | int]]]) -> list[Problem]:
     """The first of pydantic's findings, each a kind and a location, in words; and how many more there are."""
-    more = len(findings) - MOST_FINDINGS
-    findings = findings[:MOST_FINDINGS]
+    problems, more = _in_words(findings)
+    return first_of(problems, more=more)
+
+
+def _in_words(findings: Sequence[tuple[str, Sequence[str | int]]]) -> tuple[list[Problem], int]:
+    more = max(len(findings) - MOST_PROBLEMS, 0)
+    findings = findings[:MOST_PROBLEMS]
     places = [tuple(location) for _, location in findings]
 
     def is_consequence(kind: str, location: Sequence[str | int]) -> bool:
@@ -85,12 +86,11 @@ def problems_of(findings: Sequence[tuple[str, Sequence[str | int]]]) -> list[Pro
         parent = tuple(location)
         return kind == "too_short" and any(p != parent and p[: len(parent)] == parent for p in places)
 
-    found = [
+    return [
         problem_of(kind=kind, location=location)
         for kind, location in findings
         if not is_consequence(kind, location)
-    ]
-    return [*found, Problem("", f"and {more} more")] if more > 0 else found
+    ], more
 
 
 def read_order(content: Any) -> PlaceOrder:
@@ -103,4 +103,5 @@ def read_order(content: Any) -> PlaceOrder:
         return PlaceOrder.model_validate(content)
     except ValidationError as error:
         findings = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidOrder(problems_of([(f["type"], f["loc"]) for f in findings])) from None
+        problems, more = _in_words([(f["type"], f["loc"]) for f in findings])
+        raise InvalidOrder(problems, more=more) from None

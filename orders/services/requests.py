@@ -53,14 +53,31 @@ _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Control characters: a NUL cannot be stored, and a line break could forge an e-mail header or a log line. And halves of characters,
 characters for private use, and those that are none (yet)."""
 
+_INVISIBLE = (
+    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F),
+    (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+    # No default-ignorable ones, and blank all the same: a braille cell without dots, a note without a head, blank hieroglyphs, and
+    # what stands for an object that is not there.
+    (0x2800, 0x2800), (0x1D159, 0x1D159), (0x13441, 0x13442), (0xFFFC, 0xFFFC),
+)  # fmt: skip
+"""Unicode's Default_Ignorable_Code_Point, which Python does not tell, and what else is a letter, a number or a sign and shows nothing."""
+
 
 def _readable(text: str) -> str:
     if any(character in _BIDI_CONTROLS or unicodedata.category(character) in _NO_TEXT for character in text):
         raise ValueError("characters that are not text")
     # Joiners and accents belong to many names; alone they show nothing.
-    if text and not any(unicodedata.category(character)[0] in "LNPS" for character in text):
+    if text and not any(
+        unicodedata.category(character)[0] in "LNPS" and not _is_invisible(character) for character in text
+    ):
         raise ValueError("nothing that can be seen")
     return text
+
+
+def _is_invisible(character: str) -> bool:
+    """Whether a letter or sign shows nothing by itself."""
+    return any(first <= ord(character) <= last for first, last in _INVISIBLE)
 
 
 def _no_card_number(token: str) -> str:

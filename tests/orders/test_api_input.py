@@ -264,6 +264,7 @@ def test_a_list_that_is_too_long_is_one_finding(
         {"lines": [{f"field {number}": 1 for number in range(900)}]},
         {f"field {number}": 1 for number in range(3_000)},
         {"customer": {"x" * 40 + str(number): 1 for number in range(1_000)}},
+        {"lines": [{"sku": f"NO-{number}", "quantity": 1} for number in range(100)]},
     ],
 )
 def test_however_much_is_wrong_twenty_findings_are_told_and_how_many_more_there_are(

@@ -26,6 +26,9 @@ UNREADABLE = [
     "A\u2028da",
     "Ada\u0378",
     "\u3000\u200b\u3000",
+    # Letters and signs that show nothing.
+    *"\u3164\u115f\u1160\uffa0\u2800\U0001d159\u180e\u034f\u17b4\u17b5\ufffc",
+    "\u3164 \u2800\u200b\uffa0",
 ]
 READABLE = [
     "Zoë",
@@ -35,6 +38,9 @@ READABLE = [
     "李",
     "\U0001f9d1\u200d\U0001f680",
     "e\u0301",
+    "\u1100\u1160\u11a8",
+    "\u2801\u2800\u2803",
+    "\U0001f44d\ufe0f",
 ]
 
 
