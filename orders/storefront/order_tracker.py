@@ -113,7 +113,10 @@ def money_in_words(saga: SagaFacts | None) -> str:
             "our customer service has decided so by hand."
         )
     if saga.state is SagaState.UNDO_FAILED and not gave_back and (took or _holds(saga)):
-        return "What became of your money is being looked at by a person; you will get it back."
+        # Which way it ends is that person's to decide: nothing is promised here.
+        if took or _may_have_taken(saga):
+            return "A person is looking at what becomes of your money."
+        return "No money was taken. A person is looking at the hold on your card."
     if took:
         return (
             "Your money is back: the payment was refunded."

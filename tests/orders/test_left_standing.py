@@ -21,7 +21,7 @@ from orders.models import Order
 from orders.storefront.order_progress import read_progress
 from payments.models import Payment
 from tests.orders.conftest import TOKEN
-from tests.orders.fulfilment import fulfil, stock
+from tests.orders.fulfilment import DISPATCHED, fulfil, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,3 +120,33 @@ def test_a_hold_that_is_left_out_is_told_as_one(catalog: None, settings: Any, tm
         == "No money was taken. The hold on your card stays until it runs out by itself."
     )
     assert "The hold on your card stays until it runs out by itself." in EmailMessage.objects.get().text
+
+
+@pytest.mark.parametrize(
+    ("step", "direction", "faults", "told"),
+    [
+        ("orders.mark_shipped", "forward", {}, "is confirmed, its saga completed"),
+        ("orders.mark_cancelled", "after_undo", {"shipping.create_label": 1}, "is withdrawn, its saga compensated"),
+    ],
+)  # fmt: skip
+def test_a_status_that_a_person_has_left_is_kept_by_decision(
+    catalog: None, settings: Any, tmp_path: Path, step: str, direction: str, faults: dict[str, int], told: str
+) -> None:
+    settings.EMAIL_BACKEND = "notifications.backends.EmlFileBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    stock(NW_11=1)
+    _, run = fulfil(("NW-11", 1), reject_at={step: 1, **faults})
+    if not faults:
+        run.until_rest().send("shipping.dispatched", DISPATCHED)
+    run.until(lambda each: bool(each.incidents))
+    run.decide(skip_step, step=step, direction=direction, by="ana", reason="marked by hand")
+    run.until(lambda each: each.state in ("completed", "compensated"))
+    (found,) = [
+        each
+        for each in run_invariants()
+        if each.name == "orders: a status agrees with the saga that has ended"
+    ]
+    assert found.violations == []
+    (kept,) = found.kept
+    assert told in kept
+    assert f"{step} was left out: ana has decided so (marked by hand)" in kept

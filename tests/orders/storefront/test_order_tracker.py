@@ -87,7 +87,15 @@ def test_the_milestones(facts: SagaFacts, stops: str) -> None:
         ),
         (
             saga("undo_failed", row(AUTHORIZE), row(CAPTURE), row(CAPTURE, "rejected", UNDO)),
-            "What became of your money is being looked at by a person; you will get it back.",
+            "A person is looking at what becomes of your money.",
+        ),
+        (
+            saga("undo_failed", row(AUTHORIZE), row(AUTHORIZE, "rejected", UNDO)),
+            "No money was taken. A person is looking at the hold on your card.",
+        ),
+        (
+            saga("undo_failed", row(AUTHORIZE), row(CAPTURE, "unknown"), row(AUTHORIZE, "failed", UNDO)),
+            "A person is looking at what becomes of your money.",
         ),
     ],
 )
