@@ -6,6 +6,7 @@ not read gets to a handler, whatever a proxy before it has made of the address. 
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -38,6 +39,12 @@ class WatchingOnly(Flower):  # type: ignore[misc]  # Flower has no types
         return self.get_handler_delegate(request, tornado.web.ErrorHandler, {"status_code": 403})
 
 
+def be_quiet() -> None:
+    """Keep its lines to what somebody has to look at: at every start it asks workers that are not there yet, and is told nothing."""
+    logging.getLogger("flower.inspector").setLevel(logging.ERROR)
+    logging.getLogger("kombu.mixins").setLevel(logging.WARNING)
+
+
 def watch_only() -> None:
     """Have the command `flower` of this process make our kind of Flower. Idempotent."""
     import flower.command
@@ -50,4 +57,5 @@ if __name__ == "__main__":
     read_secret_files(os.environ)  # before Flower reads its options there
     watch_only()
     bound_unpacking()
+    be_quiet()
     main()

@@ -106,6 +106,7 @@ def services(places: Places, flower_password: str) -> list[Program]:
             "flower",
             [
                 *_celery("config.flower_process"),
+                "--quiet",  # it would print the name of every task
                 "flower",
                 "--read-only",
                 f"--address={LOOPBACK}",

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
 from django.utils.module_loading import import_string
+from django.utils.safestring import SafeString
 
 from orchestration.conf import engine_settings
 from orchestration.models import Saga
@@ -45,6 +47,12 @@ def links(business_key: str, *, but: str = "") -> list[Link]:
     others: Callable[[str], list[tuple[str, str]]] | None = _named(engine_settings().ADMIN_LINKS)
     found += [Link(*pair) for pair in (others(business_key) if others is not None else [])]
     return [link for link in found if link.url and link.url != but]
+
+
+def link_to(saga: Saga) -> SafeString:
+    """A link to a saga's page, under what people call it."""
+    called = saga.reference or saga.business_key
+    return format_html('<a class="orchestration-link" href="{}">{}</a>', address_of(saga), called)
 
 
 def address_of(saga: Saga) -> str:

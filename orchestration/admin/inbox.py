@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils.html import format_html
 
-from orchestration.admin.beside import address_of, business_keys
+from orchestration.admin.beside import business_keys, link_to, links
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage, ReadOnlyRows
 from orchestration.admin.theme import label
 from orchestration.models import InboxDelivery, InboxMessage, Saga
@@ -53,9 +52,7 @@ class DeliveryRows(ReadOnlyRows):
     @admin.display(description="saga")
     def shown_saga(self, delivery: InboxDelivery) -> str:
         """The saga, as a link."""
-        saga = delivery.saga
-        called = saga.reference or saga.business_key
-        return format_html('<a class="orchestration-link" href="{}">{}</a>', address_of(saga), called)
+        return link_to(delivery.saga)
 
     @label(description="state", colours=_COLOURS)
     def shown_state(self, delivery: InboxDelivery) -> tuple[str, str]:
@@ -71,7 +68,7 @@ class InboxMessageAdmin(FoundByTerm, ReadOnlyPage):
         "The engine applies each event once to each saga of its key. A parked one waits for its saga; nothing needs to be done. "
         "One that is due for long does not fit: the incident at its saga says what to do."
     )
-    list_display = ("type", "key", "shown_state", "shown_reason", "source", "received_at")
+    list_display = ("type", "belongs_to", "shown_state", "shown_reason", "source", "received_at")
     list_filter = (BecameFilter,)
     search_fields = ("key",)  # the search itself is below
     search_help_text = "Business key, order number or e-mail"
@@ -81,7 +78,18 @@ class InboxMessageAdmin(FoundByTerm, ReadOnlyPage):
     inlines = (DeliveryRows,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("deliveries")
+        saga = Saga.objects.filter(business_key=OuterRef("key")).order_by("id")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        rows = rows.annotate(called=Subquery(saga.values("reference")[:1]))
+        return rows.prefetch_related("deliveries")
+
+    def beside(self, row: Any) -> dict[str, Any]:
+        return {"links": links(row.key), "subtitle": f"{row.type} for {self.belongs_to(row)}"}
+
+    @admin.display(description="for")
+    def belongs_to(self, message: Any) -> str:
+        """What people call what it is about; its key where no saga has it."""
+        return str(message.called or message.key)
 
     @label(description="state", colours=_COLOURS)
     def shown_state(self, message: InboxMessage) -> tuple[str, str]:

@@ -10,11 +10,13 @@ from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from orchestration.admin.beside import address_of, business_keys
+from orchestration.admin.beside import business_keys, link_to, links
+from orchestration.admin.misfit import data_of
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage, with_code
 from orchestration.admin.theme import label
 from orchestration.models import Incident
 from orchestration.runbooks import KINDS
+from orchestration.shown import unbroken
 
 
 class KindFilter(SimpleListFilter):
@@ -45,11 +47,28 @@ class IncidentAdmin(FoundByTerm, ReadOnlyPage):
         ("shown_saga", "shown_state"),
         ("shown_kind", "step"),
         "message",
+        "event_data",
         "what_to_do",
         ("opened_at", "resolved_at"),
         ("resolved_by", "resolution"),
     )
-    readonly_fields = ("shown_saga", "shown_kind", "shown_state", "what_to_do")
+    readonly_fields = ("shown_saga", "shown_kind", "shown_state", "event_data", "what_to_do")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What an event holds is shown where it matters, to those who may see what sagas were given."""
+        tells = obj is not None and request.user.has_perm("orchestration.view_saga") and data_of(obj)
+        return [each for each in self.fields if each != "event_data" or tells]
+
+    def beside(self, row: Incident) -> dict[str, Any]:
+        called = row.saga.reference or row.saga.business_key
+        return {"links": links(row.saga.business_key), "subtitle": f"{row.kind}: {row.step or called}"}
+
+    @admin.display(description="the event's data")
+    def event_data(self, incident: Incident) -> str:
+        """What the event holds that does not fit."""
+        return format_html(
+            '<pre class="orchestration-json" tabindex="0">{}</pre>', unbroken(data_of(incident))
+        )
 
     @admin.display(description="what to do")
     def what_to_do(self, incident: Incident) -> str:
@@ -64,10 +83,7 @@ class IncidentAdmin(FoundByTerm, ReadOnlyPage):
     @admin.display(description="saga")
     def shown_saga(self, incident: Incident) -> str:
         """The saga, as a link."""
-        called = incident.saga.reference or incident.saga.business_key
-        return format_html(
-            '<a class="orchestration-link" href="{}">{}</a>', address_of(incident.saga), called
-        )
+        return link_to(incident.saga)
 
     @label(description="state", ordering="resolved_at", colours={"open": "danger", "closed": "success"})
     def shown_state(self, incident: Incident) -> tuple[str, str]:

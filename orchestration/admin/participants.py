@@ -10,6 +10,7 @@ from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from orchestration.admin.beside import business_keys, links
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
@@ -48,7 +49,7 @@ class ParticipantPage(FoundByTerm, ReadOnlyPage):
 
     def beside(self, row: Any) -> dict[str, Any]:
         own = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
-        called = f"{self.opts.verbose_name} of {self.belongs_to(row)}"
+        called = f"{capfirst(self.opts.verbose_name)} of {self.belongs_to(row)}"
         return {"links": links(str(getattr(row, self.key_field)), but=own), "subtitle": called}
 
     def _keys(self, term: str) -> list[str]:

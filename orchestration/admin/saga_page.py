@@ -13,6 +13,7 @@ from django.utils import timezone
 from orchestration.admin import colours
 from orchestration.admin.beside import flower_task
 from orchestration.admin.masking import masked, shown
+from orchestration.admin.misfit import data_of
 from orchestration.admin.read_only import with_code
 from orchestration.history_pages import history_page
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
@@ -98,10 +99,11 @@ def history_of(saga: Saga, before: str = "") -> dict[str, Any]:
 
 
 def incidents_of(saga: Saga) -> list[Any]:
-    """Its incidents, the open ones first, each with its runbook as HTML (`told`). One query."""
+    """Its incidents, the open ones first, each with its runbook as HTML (`told`). One query, and one for each event that does not fit."""
     found: list[Any] = list(Incident.objects.filter(saga=saga).order_by("-opened_at"))
     for incident in found:
         incident.told = with_code(incident.runbook)
+        incident.event_data = data_of(incident)
     return sorted(found, key=lambda incident: incident.resolved_at is not None)
 
 

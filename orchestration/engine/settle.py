@@ -205,12 +205,16 @@ def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, told
             if told is not None and told.rests
             else SETTLE.delay(ended_attempts=row.deliveries, asked=asked)
         )
+        silent_for = now - (row.started_at or now)
+        if told is None and asked is None and silent_for <= UNREACHABLE_AFTER:
+            # Whoever is to hear of it then hears of it then, and not a pause later.
+            delay = min(delay, (UNREACHABLE_AFTER - silent_for).total_seconds() + 1.0)
         row.lease_until = None
         saga.wake_at = row.rest(delay, since=now)
         if told is not None and told.kind == BAD_COMMAND:
             row.due_at, saga.wake_at = None, now + LOOK_AGAIN
         row.save()
-        if told is None and now - (row.ended_at or row.started_at or now) > UNREACHABLE_AFTER:
+        if told is None and silent_for > UNREACHABLE_AFTER:
             message = explained(
                 f"nobody answers what became of {row.name}", facts["message"] if facts else ""
             )

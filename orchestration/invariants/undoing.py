@@ -118,13 +118,20 @@ def undo_runs_backwards() -> Finding:
 
 @invariant("orchestration: no step goes forward once undo has begun")
 def nothing_goes_forward_in_undo() -> Finding:
-    """At every moment: none starts; a local step is not even recorded, an external result only before the first undo."""
+    """At every moment: none starts; a local step is not even recorded, an external result only before the first undo.
+
+    Of when a step started only moments tell. They tell nothing where the database's clock has gone back: where what came before the
+    undo, or the end of the step itself, is dated otherwise.
+    """
     wrong = ask(
         """
         WITH $facts, $begun
         SELECT $saga, f.name, 'started'
           FROM begun JOIN orchestration_saga s ON s.id = begun.saga_id
           JOIN orchestration_sagastep f ON f.saga_id = s.id AND f.direction = 'forward' AND f.started_at > begun.at
+           AND (f.ended_at IS NULL OR f.ended_at >= f.started_at)
+         WHERE NOT EXISTS (SELECT 1 FROM orchestration_sagaevent e
+                            WHERE e.saga_id = s.id AND e.seq < begun.seq AND e.at > begun.at)
          UNION ALL
         SELECT $saga, f.name, 'recorded'
           FROM begun JOIN orchestration_saga s ON s.id = begun.saga_id

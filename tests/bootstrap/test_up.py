@@ -42,6 +42,11 @@ def test_flower_asks_for_the_generated_password(system: RunningSystem) -> None:
     assert status_of(address, password) == 200
 
 
+def test_flower_says_nothing_while_there_is_nothing_to_say(system: RunningSystem) -> None:
+    told = [line for line in system.said.partition("Orderly is ready")[0].splitlines() if " flower  " in line]
+    assert told == []
+
+
 def test_secrets_are_generated_and_only_their_owner_reads_them(system: RunningSystem) -> None:
     file = system.folder / "secrets.json"
     secrets = json.loads(file.read_text())

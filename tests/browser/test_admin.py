@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.conftest import World
+from tests.bootstrap.running_system import manage
 from tests.browser.conftest import NewVisitor
 from tests.browser.shopping import place_order
 from tests.browser.stage import sign_in
@@ -46,3 +49,28 @@ def test_a_wrong_password_is_refused_in_words(page: Page) -> None:
     page.get_by_label("Password").fill("not this one")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_of_a_saga_is_cut_off(page: Page, operator: Page, world: World, width: int) -> None:
+    order = place_order(page, "NW-61", card="card_capture_declined")
+    expect(page.get_by_role("main")).to_contain_text("Order cancelled")
+    shown = manage("saga", "show", str(order), "--json", folder=world.folder)
+    saga = json.loads(shown.stdout.strip().splitlines()[-1])["id"]
+    operator.set_viewport_size({"width": width, "height": 900})
+    operator.goto(f"/admin/orchestration/saga/{saga}/change/")
+    expect(operator.get_by_role("cell", name="card_declined").first).to_be_visible()
+    over = "[document.documentElement, ...document.querySelectorAll('.orchestration-scroll')].map(e => e.scrollWidth - e.clientWidth)"
+    assert operator.evaluate(over) == [0, 0, 0]
+    assert operator.evaluate(_DOT_BESIDE_ITS_TEXT) == []
+
+
+_DOT_BESIDE_ITS_TEXT = """
+[...document.querySelectorAll(".has-dot")].filter(cell => {
+  const dot = cell.querySelector(".orchestration-dot").getBoundingClientRect(), said = document.createRange();
+  said.selectNodeContents(cell); said.setStartAfter(cell.querySelector(".orchestration-dot"));
+  const line = [...said.getClientRects()].find(rect => rect.width > 1);
+  return !(line.top <= dot.top && dot.bottom <= line.bottom);
+}).map(cell => cell.innerText)
+"""
+"""Cells of the history in which the dot does not stand on the first line of what it is the dot of."""

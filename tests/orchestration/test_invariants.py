@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
-from orchestration.models import InboxDelivery, InboxMessage, Incident, OutboxMessage, Saga
+from orchestration.models import InboxDelivery, InboxMessage, Incident, OutboxMessage, Saga, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration.breaking import (
     add_entry,
@@ -148,10 +149,26 @@ def test_branches_beside_each_other_may_be_undone_in_any_order(compensated: Saga
 
 
 def test_a_step_started_after_undo_began_is_named(compensated: SagaRun) -> None:
-    change_step(compensated, "sample.charge", started_at=timezone.now() + HOUR)
+    later = timezone.now() + HOUR
+    change_step(compensated, "sample.charge", started_at=later, ended_at=later)
     assert violations("no step goes forward once undo has begun") == [
         "sample.trip T-compensated: sample.charge was started after undo had begun"
     ]
+
+
+def test_a_clock_that_has_gone_back_since_is_no_step_that_started_late(compensated: SagaRun) -> None:
+    name, before = "no step goes forward once undo has begun", F("at") + HOUR
+    with by_hand():
+        history(compensated, seq__lt=history(compensated, kind="undo_begun").get().seq).update(at=before)
+    SagaStep.objects.filter(saga=compensated.id, direction="forward").update(
+        started_at=F("started_at") + HOUR, ended_at=F("ended_at") + HOUR
+    )
+    assert violations(name) == []
+
+
+def test_a_step_dated_by_a_clock_that_was_ahead_is_none_either(compensated: SagaRun) -> None:
+    change_step(compensated, "sample.charge", started_at=timezone.now() + HOUR)
+    assert violations("no step goes forward once undo has begun") == []
 
 
 def test_only_an_external_result_may_be_recorded_after_undo_began(compensated: SagaRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from orchestration import (
     StepRetryable,
     external,
 )
+from orchestration.engine.failures import UNREACHABLE_AFTER
 from orchestration.engine.participants import Participant
 from orchestration.errors import InputRefused
-from orchestration.models import Saga, SagaEvent
+from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services import start_saga
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
@@ -168,6 +170,10 @@ def test_a_provider_that_does_not_answer_is_told_of_after_two_minutes_and_closes
     [incident] = run.incidents
     assert (run.state, incident.kind, incident.step) == ("running", "cannot_reach", "sample.issue_ticket")
     assert "no answer" in incident.message
+    began = SagaStep.objects.get(saga=run.id, name="sample.issue_ticket").started_at
+    assert began is not None
+    silent_for = incident.opened_at - began
+    assert UNREACHABLE_AFTER < silent_for < UNREACHABLE_AFTER + timedelta(seconds=5)
     monkeypatch.setattr(sample.do_issue_ticket, "find", find)
     assert run.until_rest().state == "completed"
     assert (run.incidents, provider.count("issue_ticket")) == ([], 1)
