@@ -15,6 +15,7 @@ from config.boot.progress import Refusal
 from config.boot.secret_files import SECRETS
 from config.queues import QUEUES
 from config.servers.ports import LOOPBACK, answers
+from config.supervisor import connections
 
 FLOWER_TASKS = 5_000
 """Tasks that Flower remembers, some 6 kB each. By default it keeps 100,000, which takes 0.7 GB after ten thousand orders."""
@@ -133,7 +134,8 @@ def application(places: Places, folder: DataFolder) -> list[Program]:
         [
             sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1", "--host", places.host, "--port", str(places.port),
             "--workers", str(_count("ORDERLY_WEB_PROCESSES", 1)), "--no-ws", "--respawn-failed-workers",
-            "--http1-header-read-timeout", "10000", "--workers-kill-timeout", "3", "config.supervisor.web_process:application",
+            "--http1-header-read-timeout", "10000", "--backlog", str(connections.BACKLOG), "--backpressure", str(connections.allowed()),
+            "--workers-kill-timeout", "3", "config.supervisor.web_process:application",
         ],
         lambda: _status(f"{places.web_url}/", _as_through_the_proxy()) is not None,
         {

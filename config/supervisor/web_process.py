@@ -13,6 +13,7 @@ import signal
 import sys
 
 from config.servers.launch import die_with_parent
+from config.supervisor.connections import allow_files
 
 if (_parent := multiprocessing.parent_process()) is not None:
     die_with_parent(signal.SIGKILL)
@@ -24,6 +25,7 @@ from django.conf import settings
 from config.web.door import Door
 from config.wsgi import application as wsgi_application
 
+allow_files()
 application = Door(
     wsgi_application,
     threads=int(os.environ["ORDERLY_WEB_THREADS"]),

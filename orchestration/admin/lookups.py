@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import MAXYEAR, MINYEAR, date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import SimpleListFilter, filters
@@ -17,19 +17,14 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_aware
 
-if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
-
-    _Admin = ModelAdmin[Any]
-else:
-    _Admin = object
+from orchestration.admin.named_rows import NamedRows
 
 Admits = Callable[[str], bool]
 _YES_OR_NO = frozenset({"0", "1", "True", "False", "true", "false"})
 _LONGEST = 200
 
 
-class OwnLookups(_Admin):
+class OwnLookups(NamedRows):
     """Of an admin: an address with any other lookup, or with a value that a filter does not offer, is answered 400."""
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import resource
 import socket
 import ssl
+from collections.abc import Iterator
 
 from tests.proxies.documented import HOST
 
@@ -18,6 +20,14 @@ def connect(port: int, *, from_address: str = "127.0.0.1", tls: bool = True) -> 
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context.wrap_socket(plain, server_hostname=HOST)
+
+
+def silent(port: int, number: int) -> Iterator[socket.socket]:
+    """Open so many connections that say nothing, as this machine's other end has them closed or not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, number + 1_024)), hard))
+    for _ in range(number):
+        yield socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
 def head(method: str, path: str, headers: dict[str, str]) -> bytes:
