@@ -16,7 +16,7 @@ class WiringConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the Celery application and the project's checks, and have sessions of staff end sooner."""
-        from config import celery, database_roles, unencrypted  # noqa: F401
+        from config import celery, database_roles, server_log, unencrypted  # noqa: F401
         from config.security import sessions
 
         sessions.connect()
