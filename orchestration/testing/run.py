@@ -179,7 +179,10 @@ class SagaRun:
         return SagaStep.objects.filter(saga_id=self.id, name=name, direction=direction).latest("generation")
 
     def until_rest(self) -> Self:
-        """Go on until it has ended, waits for an event, or needs a person. Retries are not waited for: time skips."""
+        """Go on until it has ended, waits for an event, needs a person or is paused. Retries are not waited for: time skips."""
+        while self.saga.paused:  # what is on its way is refused, or only written down
+            if not self.carry_one():
+                return self
         return self.until(lambda run: run.state in RESTING)
 
     def until(self, reached: Callable[[SagaRun], bool]) -> Self:

@@ -89,3 +89,12 @@ def test_a_queue_that_no_worker_takes_is_named_before_a_deployment(
     found = check_queues()
     assert [each.id for each in found] == told
     assert all("'sample'" in each.msg for each in found)
+
+
+def test_a_paused_saga_rests_and_keeps_no_other_one(db: None) -> None:
+    paused = SagaRun.of(_by_a_view("one").business_key)
+    paused.pause()
+    _by_a_view("two")
+    assert [run.state for run in run_all()] == ["accepted", "completed"]
+    paused.resume()
+    assert [run.state for run in run_all()] == ["completed"]
