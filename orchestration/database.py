@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.core.signals import setting_changed
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db import transaction as of_django
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -57,6 +57,12 @@ class _Transaction:
 
 connection = cast(BaseDatabaseWrapper, _Connection())
 transaction = _Transaction()
+
+
+def how_to_open() -> str:
+    """Say which transaction is to be opened; only where it is not Django's own default is its alias named."""
+    given = "" if alias() == DEFAULT_DB_ALIAS else f"using={alias()!r}"
+    return f"with transaction.atomic({given}):"
 
 
 class EngineRouter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from orchestration.database import connection, transaction
+from orchestration.database import connection, how_to_open, transaction
 from orchestration.engine import relay
 from orchestration.errors import OutboxOutsideTransaction
 from orchestration.models import OutboxMessage
@@ -29,7 +29,7 @@ def put(
         OutboxOutsideTransaction: no transaction is open.
     """
     if not connection.in_atomic_block:
-        raise OutboxOutsideTransaction("open transaction.atomic() around the change and its message")
+        raise OutboxOutsideTransaction(f"write `{how_to_open()}` around the change and its message")
     message = OutboxMessage.objects.create(kind=kind, saga_id=saga_id, payload=payload or {}, queue=queue)
     wake_after_commit()
     return message

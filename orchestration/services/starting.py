@@ -19,7 +19,7 @@ from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_
 from orchestration.core.references import Message
 from orchestration.core.storable import MOST_BYTES, is_storable_text, size_of
 from orchestration.crash_points import reach
-from orchestration.database import connection, transaction
+from orchestration.database import connection, how_to_open, transaction
 from orchestration.engine import outbox
 from orchestration.engine.beginning import begin
 from orchestration.engine.misfits import fitted, of_another
@@ -60,7 +60,7 @@ def start_saga(
     """
     if not connection.in_atomic_block:
         raise OutboxOutsideTransaction(
-            "start_saga must be inside the transaction that saves what the saga is about"
+            f"start_saga must be inside the transaction that saves what the saga is about: write `{how_to_open()}` around both"
         )
     if not isinstance(definition, SagaDefinition):
         raise TypeError(

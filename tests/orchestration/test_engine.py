@@ -9,8 +9,10 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 from django.db.models import F
+from django.test import override_settings
 
 from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState, StepState
+from orchestration.database import how_to_open
 from orchestration.engine.drain import drain
 from orchestration.engine.sweep import sweep
 from orchestration.engine.transport import Address, use_transport
@@ -148,8 +150,10 @@ def test_nothing_is_sent_for_a_transaction_that_does_not_commit() -> None:
     ],
 )
 def test_the_outbox_refuses_to_be_written_outside_a_transaction(call: Any) -> None:
-    with pytest.raises(OutboxOutsideTransaction):
+    with pytest.raises(OutboxOutsideTransaction, match=r"`with transaction\.atomic\(\):` around"):
         call()
+    with override_settings(ORCHESTRATION={"DATABASE": "sagas"}):  # one of another alias was perhaps open
+        assert how_to_open() == "with transaction.atomic(using='sagas'):"
 
 
 def test_a_message_committed_after_a_later_one_is_still_sent() -> None:
