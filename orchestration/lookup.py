@@ -10,6 +10,7 @@ from orchestration.core.arguments import shown
 from orchestration.core.storable import is_storable_text
 from orchestration.errors import SagaError, SagaNotFound
 from orchestration.models import Saga
+from orchestration.printed import command
 
 SHOWN = 5
 """Sagas named when several fit."""
@@ -32,7 +33,7 @@ def saga_called(called: str) -> Saga:
             "say which saga: its id, its reference (such as an order number), or its business key"
         )
     if not is_storable_text(called):
-        raise SagaNotFound(f"no saga is called {shown(called)}; `saga list` shows the newest")
+        raise SagaNotFound(f"no saga is called {shown(called)}; {command('list')} shows the newest")
     fits = Q(reference=called) | Q(business_key=called)
     if (identity := _as_id(called)) is not None:
         exact = Saga.objects.filter(id=identity).first()
@@ -42,7 +43,7 @@ def saga_called(called: str) -> Saga:
     found = list(Saga.objects.filter(fits).order_by("-created_at")[: SHOWN + 1])
     if not found:
         raise SagaNotFound(
-            f"no saga has the id, reference or business key {shown(called)}; `saga list` shows the newest"
+            f"no saga has the id, reference or business key {shown(called)}; {command('list')} shows the newest"
         )
     if len(found) > 1:
         listed = "".join(f"\n  {saga.id}  {saga}" for saga in found[:SHOWN])

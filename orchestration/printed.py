@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from json import dumps
 from typing import Any
 
+from celery import current_app
 from django.db.models import Q
 
 from orchestration.core import registry
@@ -26,7 +28,28 @@ _WAYS = {Direction.FORWARD: (), Direction.UNDO: ("--undo",), Direction.AFTER_UND
 def command(verb: str, *words: str, reason: str = "") -> str:
     """Return one command of `manage.py saga` between backticks."""
     why = ("--reason", reason) if reason else ()
-    return f"`{shlex.join(['python3', 'manage.py', 'saga', verb, *words, *why])}`"
+    return manage("saga", verb, *words, *why)
+
+
+def manage(*words: str) -> str:
+    """Return any command of `manage.py` between backticks."""
+    return f"`{shlex.join(['python3', 'manage.py', *words])}`"
+
+
+def worker(queue: str) -> str:
+    """Return the command that starts a worker of this project for a queue."""
+    return f"`{shlex.join(['celery', '-A', _where_the_app_is(), 'worker', '-Q', queue])}`"
+
+
+def _where_the_app_is() -> str:
+    """What Celery's `-A` is given: a module that has the current app under a name that Celery looks for."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    modules = [
+        name
+        for name, module in list(sys.modules.items())
+        if any(vars(module).get(attribute) is app for attribute in ("app", "celery"))
+    ]
+    return min(modules, key=len, default="PROJECT")
 
 
 def called(saga: Saga) -> str:

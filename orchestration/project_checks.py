@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from orchestration.conf import engine_settings
 from orchestration.engine.celery_canvas import CeleryTransport
+from orchestration.printed import worker
 from orchestration.task_checks import references
 
 _NO_CHORDS = ("rpc", "amqp", "disabled")
@@ -148,7 +149,7 @@ def check_queues(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             f"No worker that runs now takes the queue {queue!r}: what is sent to it would wait.",
-            hint=f"Start one with `celery worker -Q {queue}`, or add it to the queues of another.",
+            hint=f"Start one with {worker(queue)}, or add it to the queues of another.",
             id="orchestration.W310",
         )
         for queue in sorted(queues_needed() - taken)

@@ -105,8 +105,8 @@ def runbook(saga: Saga, kind: str, *, step: str = "", outbox: int | None = None)
             )
         case "queue_untaken":
             return (
-                "The next step of this saga lies in a queue that no worker takes; the message names it. Start a worker for it "
-                "(celery worker -Q QUEUE), or add the queue to those of another; this closes by itself."
+                "The next step of this saga lies in a queue that no worker takes; the message names it. Start a worker for it: "
+                f"{printed.worker(saga.awaits_queue)}. Or add the queue to those of another; this closes by itself."
             )
         case "cannot_plan":
             return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 
 from config.boot.paths import DataFolder
 from config.boot.progress import Refusal, say
@@ -86,5 +87,5 @@ def already_runs(folder: DataFolder) -> str:
     return (
         f"Orderly already runs on {folder.root} (process {process}){address}. Stop it with Ctrl-C there or with "
         f"`{folder.command('down')}`, or run a second one beside it: "
-        "python3 manage.py up --data-dir FOLDER --port 8001 --flower-port 5556"
+        f"python3 manage.py up --data-dir {shlex.quote(f'{folder.root}-2')} --port 8001 --flower-port 5556"
     )

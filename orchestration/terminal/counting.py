@@ -12,6 +12,7 @@ from rich.text import Text
 
 from orchestration.clock import with_zone
 from orchestration.models import DeadLetter, Incident, OutboxMessage, Saga, SagaEvent
+from orchestration.printed import command
 from orchestration.terminal.words import harmless, moment
 
 RESCUES = {
@@ -119,10 +120,9 @@ def _set_aside_page(limit: int) -> list[RenderableType]:
         told = (message.payload.get("type"), message.payload.get("key"), moment(message.set_aside_at))
         shown = (*told, message.last_error)
         table.add_row(str(message.id), *(Text(harmless(each)) for each in shown))
+    again = command("resend", str(messages[0].id), reason="mended")
     return [
-        Text(
-            "Events of ours that were set aside; to send one again: python3 manage.py saga resend NUMBER --reason mended"
-        ),
+        Text(f"Events of ours that were set aside; to send the first again: {again.strip('`')}"),
         table,
     ]
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
 from orchestration.money import format_minor
+from orchestration.printed import manage
 from orders.models import Product
 
 
@@ -32,7 +33,10 @@ class DiscontinuedFilter(SimpleListFilter):
 class ProductAdmin(ReadOnlyPage):
     """Products by SKU."""
 
-    instead = "The catalog changes by the command `import_catalog FILE`; units come in by a restock (Warehouse, Stock)."
+    instead = (
+        f"The catalog changes by a command, for example {manage('import_catalog', 'orders/fixtures/northwind/catalog.json')}; "
+        "units come in by a restock (Warehouse, Stock)."
+    )
     list_display = ("sku", "name", "category", "quantity_per_unit", "price", "shown_state")
     list_filter = (DiscontinuedFilter, "category")
     search_fields = ("sku", "name", "category")

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
+from orchestration.printed import manage
 from orchestration.sentences import explained, sentence
 from shipping.admin.restock import lacking, restock_once
 from shipping.admin.restock_form import RestockForm
@@ -49,7 +50,7 @@ class StockAdmin(ReadOnlyPage):
 
     instead = (
         "To take in a delivery choose products and the action “Restock”, or use “Fill waiting orders” "
-        "(commands: `restock SKU UNITS`, `restock --to-fill`)."
+        f"(commands, for example: {manage('restock', 'NW-11', '5')}, {manage('restock', '--to-fill')})."
     )
     list_display = ("sku", "product", "free", "reserved", "shipped", "restocked", "initial", "shown_state")
     list_filter = (LevelFilter,)

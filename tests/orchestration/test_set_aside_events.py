@@ -192,7 +192,7 @@ def test_it_is_shown_in_the_admin_and_sent_again_from_the_terminal(
     out = StringIO()
     call_command("saga", "dead-letters", stdout=out)
     assert f"{message.id}" in out.getvalue()
-    assert "python3 manage.py saga resend NUMBER --reason mended" in out.getvalue()
+    assert f"python3 manage.py saga resend {message.id} --reason mended" in out.getvalue()
     out = StringIO()
     with use_transport(waiting.transport):
         call_command(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from celery import current_app
+from celery.app.utils import find_app
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -50,7 +54,8 @@ def test_where_no_worker_takes_it_a_person_is_told_and_it_closes_with_the_first_
     _sweep(run, {"orchestration", "other"}, monkeypatch)
     [incident] = run.incidents
     assert (incident.kind, incident.message) == ("queue_untaken", "no worker takes the queue 'sample'")
-    assert "celery worker -Q" in incident.runbook
+    (printed,) = re.findall(r"`celery -A (\S+) worker -Q sample`", incident.runbook)
+    assert find_app(printed) is current_app._get_current_object()  # type: ignore[attr-defined]
     run.until_rest()
     assert (run.state, run.incidents) == ("completed", [])
 

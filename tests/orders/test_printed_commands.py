@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
@@ -23,6 +25,7 @@ from tests.orders.fulfilment import DISPATCHED, fulfil, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LABEL = "shipping.create_label"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def commands_in(text: str) -> list[str]:
@@ -154,3 +157,59 @@ def test_a_reference_that_two_sagas_have_is_not_printed() -> None:
     for command in commands_in(Incident.objects.get().runbook):
         type_in(command)
     assert Order.objects.count() == 1
+
+
+OURS = {
+    "saga",
+    "saga_check",
+    "restock",
+    "place_orders",
+    "prune",
+    "import_catalog",
+    "bench",
+    "chaos",
+    "crash_matrix",
+}
+"""Commands whose name is no word of a sentence beside."""
+
+
+def test_no_message_names_half_a_command() -> None:
+    """A command with words behind it is there to be typed: it is whole. One that is only named stands alone."""
+    half = []
+    for app in ("orchestration", "orders", "payments", "shipping", "notifications", "config"):
+        for path in sorted((ROOT / app).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                    continue
+                for told in re.findall(r"`([^`\n]+)`", node.value):
+                    words = told.split()
+                    if words[0] in OURS and len(words) > 1 and not _is_docstring(node, path):
+                        half.append(f"{path.relative_to(ROOT)}: {told}")
+    assert half == []
+
+
+def _is_docstring(node: ast.Constant, path: Path) -> bool:
+    tree = ast.parse(path.read_text())
+    bodies = (each.body for each in ast.walk(tree) if hasattr(each, "body") and isinstance(each.body, list))
+    return any(
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and statement.value.lineno == node.lineno
+        for body in bodies
+        for statement in body
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "ends_with"),
+    [
+        (["saga", "show", "nobody"], " shows the newest"),
+        (["restock"], "`python3 manage.py restock --to-fill`."),
+    ],
+)
+def test_what_a_refusal_tells_to_type_instead_runs(typed: list[str], ends_with: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command(*typed)
+    assert str(refused.value).endswith(ends_with)
+    for command in commands_in(str(refused.value)):
+        type_in(command)

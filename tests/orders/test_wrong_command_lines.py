@@ -149,7 +149,7 @@ def test_every_command_of_the_project_is_tried() -> None:
     [
         ("saga list --limit=x", "'x' is no whole number from 1 to 1000000; write one, such as 5"),
         ("saga list --state=lost", "invalid choice: 'lost'; write one of accepted, running"),
-        ("saga show nobody", "no saga has the id, reference or business key 'nobody'; `saga list` shows the newest"),
+        ("saga show nobody", "no saga has the id, reference or business key 'nobody'; `python3 manage.py saga list` shows the newest"),
         ("saga graph orders.fulfil@x", "'orders.fulfil@x': write a version as a number, for example orders.fulfil@1"),
         ("saga graph orders.fulfil@99999999999", "write a version as a number"),
         ("saga graph orders.fulfil@²", "write a version as a number"),

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from orchestration.command_line import text, whole_number
 from orchestration.core.arguments import LARGEST_INTEGER, shown
+from orchestration.printed import manage
 from orchestration.sentences import sentence
 from shipping.delivery_words import told
 from shipping.models import Stock
@@ -70,5 +71,5 @@ class Command(BaseCommand):
         if not options["all"] and sku is None and options["to_fill"]:
             return {}
         raise CommandError(
-            "Say what comes in: `restock SKU QTY`, `restock --all QTY` or `restock --to-fill`."
+            f"Say what comes in, such as {manage('restock', 'NW-11', '5')}, {manage('restock', '--all', '5')} or {manage('restock', '--to-fill')}."
         )
