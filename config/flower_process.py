@@ -16,6 +16,7 @@ from flower.app import Flower
 from flower.views.monitor import Metrics
 
 from config.boot.secret_files import read_secret_files
+from orchestration.broadcasts import keep_clocks_whole
 from orchestration.unpacking import bound_unpacking
 
 READING = frozenset({"GET", "HEAD"})
@@ -57,5 +58,6 @@ if __name__ == "__main__":
     read_secret_files(os.environ)  # before Flower reads its options there
     watch_only()
     bound_unpacking()
+    keep_clocks_whole()
     be_quiet()
     main()

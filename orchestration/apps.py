@@ -25,11 +25,13 @@ class OrchestrationConfig(AppConfig):
             project_checks,
             task_checks,
         )
+        from orchestration.broadcasts import keep_clocks_whole
         from orchestration.engine import connections  # noqa: F401 - as well
         from orchestration.unpacking import bound_unpacking
 
         database.route()
         chord_log.install()
         bound_unpacking()
+        keep_clocks_whole()
 
         autodiscover_modules("sagas")

@@ -23,6 +23,7 @@ from django.db import Error as DatabaseError
 from kombu.exceptions import ContentDisallowed
 from vine import promise
 
+from orchestration.broadcasts import CarefulBlueprint
 from orchestration.conf import engine_settings
 from orchestration.database import connection
 from orchestration.engine.dead_letters import Letter, letter_of, set_aside
@@ -46,6 +47,8 @@ RETRY_SECONDS = 1.0
 
 class CarefulConsumer(Consumer):
     """Celery's consumer, which loses no message it does not understand and is not ended by one."""
+
+    Blueprint = CarefulBlueprint
 
     connection_errors: tuple[type[BaseException], ...]
     channel_errors: tuple[type[BaseException], ...]

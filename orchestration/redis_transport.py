@@ -22,6 +22,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from redis.exceptions import (
     ClusterDownError,
+    DataError,
     MasterDownError,
     ReadOnlyError,
     RedisError,
@@ -30,7 +31,8 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from orchestration.wire import decoded, fault_of_entry
+from orchestration.broadcasts import STUMBLES, told_in_vain
+from orchestration.wire import decoded, fault_of_entry, fault_of_kept
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +99,21 @@ class QoS(redis.QoS):
         elif not self._promised:
             self._promised = True
             loop.call_later(ACKNOWLEDGE_WITHIN, self._settle_as_promised)
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message back; but what is kept under its tag and is none is set aside, or it would be in the way of all behind it."""
+        with self.channel.conn_or_acquire(client) as acquired:
+            kept = acquired.hget(self.unacked_key, tag)
+            fault = None if kept is None else fault_of_kept(kept)
+            if fault is None:
+                try:
+                    super().restore_by_tag(tag, acquired, leftmost)
+                    return
+                except DataError:
+                    fault = "it was for a queue that there is not"
+            self._remove([tag], pipe := acquired.pipeline(transaction=False))
+            pipe.execute()
+        self.channel.connection.set_entry_aside(self.unacked_key, kept, fault)
 
     def settle(self) -> None:
         """Acknowledge in Redis what is owed."""
@@ -179,6 +196,14 @@ class Channel(redis.Channel):
         known: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]  # not in its stubs
         made = known["connection_class"]
         return known | {"connection_class": type(made.__name__, (_InOnePiece, made), {})}
+
+    def _receive_one(self, c: Any) -> Any:
+        """Kombu's; but a broadcast over which anybody stumbles is dropped. It is neither kept nor sent again, and would end the worker."""
+        try:
+            return super()._receive_one(c)  # type: ignore[misc]  # not in its stubs
+        except STUMBLES as error:
+            told_in_vain("a broadcast", error)
+            return None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -161,6 +162,18 @@ def fault_of_entry(entry: object) -> str | None:
         if not _is_text_or_none(entry.get(name)):
             return f"its {name} is no text"
     return _fault_of_body(entry.get("body"), properties.get("body_encoding"))
+
+
+def fault_of_kept(kept: bytes | str) -> str | None:
+    """Return what is wrong with what Redis keeps of a message that is not acknowledged: the entry, its exchange and its routing key."""
+    try:
+        told = json.loads(kept)
+    except (ValueError, RecursionError) as error:
+        return f"it is no JSON: {type(error).__name__}"
+    match told:
+        case [entry, str(), str()]:
+            return fault_of_entry(entry)
+    return "it is not a message, its exchange and its routing key"
 
 
 def _fault_of_body(body: object, encoding: object) -> str | None:
