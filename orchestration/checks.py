@@ -9,10 +9,11 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
-from django.utils.module_loading import autodiscover_modules
+from django.utils.module_loading import autodiscover_modules, import_string
 
-from orchestration.conf import engine_settings
+from orchestration.conf import EngineSettings, are_sound, engine_settings
 from orchestration.core import registry
+from orchestration.core.arguments import shown
 from orchestration.core.binding import has_undo
 from orchestration.core.definition import SagaDefinition
 from orchestration.core.examples import example_of
@@ -20,6 +21,7 @@ from orchestration.core.references import StepReference
 from orchestration.core.validation import faults
 from orchestration.database import alias
 from orchestration.engine.participants import modules, participant_for
+from orchestration.retention.registry import ages_in_force
 
 
 @register("orchestration")
@@ -41,8 +43,11 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     """Unknown keys and values that contradict each other."""
     try:
         settings = engine_settings()
-    except (ImproperlyConfigured, TypeError) as error:
+        ages_in_force()
+    except ImproperlyConfigured as error:
         return [Error(str(error), hint="See orchestration/conf.py for the list.", id="orchestration.E201")]
+    if unreachable := [*_unreachable(settings)]:
+        return unreachable
     if settings.LEASE_SECONDS <= 3 * settings.HEARTBEAT_SECONDS:
         return [
             Warning(
@@ -54,9 +59,30 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     return []
 
 
+def _unreachable(settings: EngineSettings) -> Iterator[CheckMessage]:
+    """Dotted paths behind which there is nothing to call: an admin page or the first message would find that out."""
+    for name in ("TRANSPORT", "ADMIN_SEARCH", "ADMIN_LINKS"):
+        path = getattr(settings, name)
+        try:
+            found = import_string(path) if path else None
+        except ImportError as error:
+            told = str(error)
+        else:
+            if not path or callable(found):
+                continue
+            told = f"it is {shown(found)}, which cannot be called"
+        yield Error(
+            f"ORCHESTRATION[{name!r}] is {path!r}: {told}.",
+            hint="Name a class or a function of a module that can be imported.",
+            id="orchestration.E204",
+        )
+
+
 @register("orchestration")
 def check_routers(**_: Any) -> list[CheckMessage]:
     """What a local step writes must be in the database that records it, or the two would not commit together."""
+    if not are_sound():
+        return []
     autodiscover_modules("tasks")
     at_work = {apps.get_containing_app_config(module) for module in modules()}
     return [

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from orchestration.setting_faults import fault_of
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -67,7 +69,7 @@ def engine_settings() -> EngineSettings:
     """The settings in force.
 
     Raises:
-        ImproperlyConfigured: `ORCHESTRATION` has a key that does not exist.
+        ImproperlyConfigured: `ORCHESTRATION` has a key that does not exist, or a value that cannot be meant.
     """
     global _read
     current = getattr(settings, "ORCHESTRATION", None) or _NONE
@@ -79,6 +81,18 @@ def engine_settings() -> EngineSettings:
         raise ImproperlyConfigured(
             f"ORCHESTRATION has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
+    for name, value in given.items():
+        if (told := fault_of(name, value)) is not None:
+            raise ImproperlyConfigured(told)
     found = EngineSettings(**given)
     _read = (current, found)
     return found
+
+
+def are_sound() -> bool:
+    """Whether the settings can be read; where they cannot, `check` says why, once."""
+    try:
+        engine_settings()
+    except ImproperlyConfigured:
+        return False
+    return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db import transaction as of_django
@@ -65,20 +66,31 @@ def how_to_open() -> str:
     return f"with transaction.atomic({given}):"
 
 
+def _readable_alias() -> str | None:
+    try:
+        return alias()
+    except ImproperlyConfigured:
+        return None
+
+
 class EngineRouter:
-    """Sends the engine's own models to its database, for reads too; says nothing about any other model."""
+    """Sends the engine's own models to its database, for reads too; says nothing about any other model.
+
+    Nor of its own where the settings cannot be read: Django asks while it checks the models, and `check` is to say what is wrong.
+    """
 
     def db_for_read(self, model: Any, **_: Any) -> str | None:
         """Where a model is read."""
-        return alias() if model._meta.app_label == _APP else None
+        return _readable_alias() if model._meta.app_label == _APP else None
 
     def db_for_write(self, model: Any, **_: Any) -> str | None:
         """Where a model is written."""
-        return alias() if model._meta.app_label == _APP else None
+        return _readable_alias() if model._meta.app_label == _APP else None
 
     def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool | None:
         """Where a model has its table."""
-        return db == alias() if app_label == _APP else None
+        ours = _readable_alias() if app_label == _APP else None
+        return db == ours if ours is not None else None
 
 
 def route(**_: Any) -> None:

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from orchestration.conf import are_sound
 from orchestration.database import alias
 
 _ON = re.compile(r"(?:default_)?transaction_read_only\s*=\s*'?(?:on|true|yes|1)\b", re.IGNORECASE)
@@ -18,6 +19,8 @@ _ON = re.compile(r"(?:default_)?transaction_read_only\s*=\s*'?(?:on|true|yes|1)\
 @register("orchestration")
 def check_database(**_: Any) -> list[CheckMessage]:
     """What the settings say of it."""
+    if not are_sound():
+        return []
     name = alias()
     if name not in connections.settings:
         return [
@@ -61,7 +64,7 @@ def _settings_of(name: str, wrapper: BaseDatabaseWrapper) -> Iterator[CheckMessa
 @register("orchestration", Tags.database)
 def check_server(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """What the server says: that the engine may write there. Of a role or a replica no setting tells."""
-    name = alias()
+    name = alias() if are_sound() else ""
     if name not in (databases or ()) or connections[name].vendor != "postgresql":
         return []
     with connections[name].cursor() as cursor:

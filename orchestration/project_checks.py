@@ -10,7 +10,7 @@ from celery.app.backends import by_url
 from celery.backends.base import BaseBackend, BaseKeyValueStoreBackend
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from orchestration.conf import engine_settings
+from orchestration.conf import are_sound, engine_settings
 from orchestration.engine.celery_canvas import CeleryTransport
 from orchestration.printed import worker
 from orchestration.task_checks import references
@@ -26,6 +26,8 @@ _DEFAULT_VISIBILITY = 3600.0
 @register("orchestration")
 def check_celery(**_: Any) -> list[CheckMessage]:
     """What Celery is told: our messages must arrive, be taken in, and be joined where a flow has forked."""
+    if not are_sound():
+        return []
     if current_app.main == "default":  # the one that Celery makes where there is none
         return [
             _error(
@@ -143,7 +145,7 @@ def _queues() -> Iterator[CheckMessage]:
 @register("orchestration", deploy=True)
 def check_queues(**_: Any) -> list[CheckMessage]:
     """Each queue needs a worker that takes it. Says nothing while no worker answers: it may run before they are started."""
-    taken = queues_taken()
+    taken = queues_taken() if are_sound() else set()
     if not taken:
         return []
     return [
