@@ -16,6 +16,7 @@ from flower.app import Flower
 from flower.views.monitor import Metrics
 
 from config.boot.secret_files import read_secret_files
+from config.flower_events import keep_readable_events
 from orchestration.broadcasts import keep_clocks_whole
 from orchestration.unpacking import bound_unpacking
 
@@ -57,6 +58,7 @@ def watch_only() -> None:
 if __name__ == "__main__":
     read_secret_files(os.environ)  # before Flower reads its options there
     watch_only()
+    keep_readable_events()
     bound_unpacking()
     keep_clocks_whole()
     be_quiet()

@@ -65,12 +65,14 @@ def _hears() -> bool:
     return bool(current_app.control.ping(timeout=1))
 
 
-def _channel(exchange: str) -> str:
+def channel_of(exchange: str) -> str:
+    """Where Redis has the broadcasts of an exchange."""
     number = urlsplit(current_app.conf.broker_url).path.strip("/") or "0"
     return f"/{number}.{exchange}"
 
 
-def _message(body: Any, headers: Any, exchange: str, routing_key: Any = "") -> bytes:
+def message_of(body: Any, headers: Any, exchange: str, routing_key: Any = "") -> bytes:
+    """A message as Redis has it."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     properties = {
         "delivery_info": {"exchange": exchange, "routing_key": routing_key},
@@ -91,30 +93,30 @@ def _message(body: Any, headers: Any, exchange: str, routing_key: Any = "") -> b
 
 def _commands() -> Iterator[bytes]:
     yield from NO_MESSAGES
-    yield _message(b"\xff{", {}, "celery.pidbox")
+    yield message_of(b"\xff{", {}, "celery.pidbox")
     for value in JUNK:
-        yield _message(value, {}, "celery.pidbox")
-        yield _message(COMMAND, value, "celery.pidbox")
+        yield message_of(value, {}, "celery.pidbox")
+        yield message_of(COMMAND, value, "celery.pidbox")
         for name in ("clock", "expires", "compression", "ticket"):
-            yield _message(COMMAND, {name: value}, "celery.pidbox")
+            yield message_of(COMMAND, {name: value}, "celery.pidbox")
         for name in (*COMMAND, "reply_to", "ticket", "more"):
-            yield _message({**COMMAND, name: value}, {}, "celery.pidbox")
+            yield message_of({**COMMAND, name: value}, {}, "celery.pidbox")
 
 
 def events(kind: str) -> Iterator[bytes]:
     """Damaged events of a kind, such as `worker.heartbeat`."""
     good, headers = {**EVENT, "type": kind.replace(".", "-")}, {"hostname": "other@x"}
     yield from NO_MESSAGES
-    yield _message(b"\xff{", headers, "celeryev", kind)
+    yield message_of(b"\xff{", headers, "celeryev", kind)
     for value in JUNK:
         for body in (value, [value], [good, value]):
-            yield _message(body, headers, "celeryev", kind)
-        yield _message(good, value, "celeryev", kind)
-        yield _message(good, headers, "celeryev", value)
+            yield message_of(body, headers, "celeryev", kind)
+        yield message_of(good, value, "celeryev", kind)
+        yield message_of(good, headers, "celeryev", value)
         for name in ("hostname", "clock", "compression"):
-            yield _message(good, {**headers, name: value}, "celeryev", kind)
+            yield message_of(good, {**headers, name: value}, "celeryev", kind)
         for name in good:
-            yield _message({**good, name: value}, headers, "celeryev", kind)
+            yield message_of({**good, name: value}, headers, "celeryev", kind)
 
 
 def _serves(worker: WorkerProcess) -> None:
@@ -130,7 +132,7 @@ def _serves(worker: WorkerProcess) -> None:
 
 def test_no_control_command_ends_a_worker(worker: WorkerProcess, broker: redis.Redis) -> None:
     for command in _commands():
-        broker.publish(_channel("celery.pidbox"), command)
+        broker.publish(channel_of("celery.pidbox"), command)
     _serves(worker)
 
 
@@ -144,7 +146,7 @@ def test_no_event_of_another_worker_ends_a_worker(worker: WorkerProcess, broker:
         "task.x",
     ):
         for event in events(kind):
-            broker.publish(_channel(f"celeryev/{kind}"), event)
+            broker.publish(channel_of(f"celeryev/{kind}"), event)
     _serves(worker)
     clock = current_app.control.inspect(timeout=5).clock()
     assert clock is not None
@@ -153,7 +155,7 @@ def test_no_event_of_another_worker_ends_a_worker(worker: WorkerProcess, broker:
 
 def _kept() -> Iterator[bytes]:
     yield from NO_MESSAGES
-    entry = json.loads(_message([[], {}, {}], {}, "orderly", "orchestration"))
+    entry = json.loads(message_of([[], {}, {}], {}, "orderly", "orchestration"))
     for value in JUNK:
         yield json.dumps([value, "orderly", "orchestration"]).encode()
         yield json.dumps([entry, value, "orchestration"]).encode()
@@ -172,7 +174,7 @@ def test_what_redis_keeps_and_is_no_message_is_in_no_messages_way(
         broker.zadd("unacked_index", {tag: 2})
         faulty += fault_of_kept(kept) is not None
     # A message that was lost with its worker, behind all of them.
-    lost = _message(
+    lost = message_of(
         [[], {"saga": str(uuid4())}, {}], {"task": "no.such", "id": str(uuid4())}, "orderly", "orchestration"
     )
     broker.hset("unacked", "lost", json.dumps([json.loads(lost), "orderly", "orchestration"]))
