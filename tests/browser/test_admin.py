@@ -51,7 +51,7 @@ def test_a_wrong_password_is_refused_in_words(page: Page) -> None:
     expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 390, 360])
 def test_nothing_of_a_saga_is_cut_off(page: Page, operator: Page, world: World, width: int) -> None:
     order = place_order(page, "NW-61", card="card_capture_declined")
     expect(page.get_by_role("main")).to_contain_text("Order cancelled")
