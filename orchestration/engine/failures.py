@@ -31,7 +31,7 @@ from orchestration.engine.bad_commands import keep_place
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.conflicts import again_after_conflict
 from orchestration.engine.history import move, note
-from orchestration.engine.incidents import open_incident
+from orchestration.engine.incidents import open_incident, resolve_incidents
 from orchestration.engine.late import keep_late_failure
 from orchestration.engine.locks import lock_saga
 from orchestration.engine.reading import database_now
@@ -231,6 +231,10 @@ def _give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Excep
     )
     row.done_seq = saga.last_seq
     saga.wake_at = database_now() + LINK_ERROR_GRACE
+    if row.attempts > 1 and not row.unsure:
+        resolve_incidents(
+            saga, step=row.name, kind="cannot_reach", by="engine", resolution="It is not asked any more."
+        )
     if row.direction != Direction.FORWARD.value:
         if SagaState(saga.state) in TERMINAL:
             open_incident(saga, "undo_failed", step=row.name, message=facts.get("message", ""))
@@ -248,10 +252,13 @@ def _try_again(
 ) -> None:
     asked = error.retry_after if isinstance(error, StepRetryable) else None
     due_at = _note_retry(saga, row, policy.delay(ended_attempts=row.attempts, asked=asked))
-    silent = isinstance(error, OutcomeUnknown | StepRetryable) and row.direction == Direction.UNDO.value
-    if silent and due_at - (row.started_at or due_at) > UNREACHABLE_AFTER:
+    undo = row.direction == Direction.UNDO.value
+    struggles = not undo and row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS
+    # A few attempts take long where many orders wait for the same provider. Who says when to come back has answered.
+    silent = isinstance(error, OutcomeUnknown | StepRetryable) and (undo or asked is None)
+    if silent and not struggles and due_at - (row.started_at or due_at) > UNREACHABLE_AFTER:
         open_incident(saga, "cannot_reach", step=row.name, message=(row.error or {}).get("message", ""))
-    if row.attempts >= engine_settings().INCIDENT_AFTER_ATTEMPTS and row.direction != Direction.UNDO.value:
+    if struggles:
         open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from statistics import quantiles
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from orchestration.core import policy
 from orchestration.core.policy import AFTER_PIVOT, FORWARD, SETTLE, UNDO, RetryPolicy
 from orchestration.errors import StepRetryable
-from orchestration.models import Incident, SagaEvent
+from orchestration.models import Incident, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration import poison, sample
 from tests.orchestration.sample import TripInput, trip
@@ -120,3 +121,35 @@ def test_before_the_pivot_a_saga_is_given_up_after_five_attempts_and_undone(
     calls = _away_for(TEN_MINUTES, monkeypatch)
     run = SagaRun(poison.before_pivot, poison.Pill()).until_rest()
     assert (run.state, run.undone, len(calls)) == ("compensated", ["poison.prepare"], 5)
+
+
+def _carry(run: SagaRun, until: Callable[[], bool]) -> None:
+    """Let it run, with most of a minute between two attempts, as where many wait for the same provider."""
+    for _ in range(100):
+        if until():
+            return
+        if not run.carry_one():
+            run.skip(45)
+    raise AssertionError("it never gets there")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("answers", [True, False])
+def test_silence_is_told_of_after_two_minutes_however_few_the_attempts_and_closes(
+    monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    act = sample.do_charge.act
+
+    def silent(command: Any, context: Any) -> Any:
+        raise StepRetryable("no answer")
+
+    monkeypatch.setattr(sample.do_charge, "act", silent)
+    run = SagaRun(trip, TripInput(name="Ada"))
+    _carry(run, lambda: bool(run.incidents))
+    [incident] = run.incidents
+    row = SagaStep.objects.get(saga=run.id, name="sample.charge")
+    assert (incident.kind, incident.step, row.attempts < 5) == ("cannot_reach", "sample.charge", True)
+    if answers:
+        monkeypatch.setattr(sample.do_charge, "act", act)
+    assert run.until_rest().state == ("completed" if answers else "compensated")
+    assert run.incidents == []
