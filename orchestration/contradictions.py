@@ -8,8 +8,9 @@ from datetime import timedelta
 from pydantic import ValidationError
 
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.doubtful import doubtful_choice, is_behind, names_in
 from orchestration.core.frontier import Measure, Ready, Unopened
-from orchestration.core.nodes import Choice, Node, Step, Wait
+from orchestration.core.nodes import Choice, Wait
 from orchestration.core.order import ordered_names
 from orchestration.core.states import FINISHED, FORWARD_STATES, Direction, SagaState, StepState
 from orchestration.engine.misfits import fitted
@@ -75,7 +76,7 @@ class _Ahead:
             )
             if name is None or name in self.begun:
                 continue
-            if overtaken := self._begun_behind([name]):
+            if overtaken := sorted(later for later in self.begun if (name, later) in self.order):
                 yield f"{name} was put before {', '.join(overtaken)}, which it has begun already"
 
     def chosen_otherwise(self) -> Iterator[str]:
@@ -84,32 +85,18 @@ class _Ahead:
             decided = self.view.forward(node.on) if isinstance(node, Choice) else None
             if not isinstance(node, Choice) or decided is None or decided.state is not StepState.DONE:
                 continue
-            left = [branch for kind, branch in node.branches if kind.__name__ != decided.result_type]
-            strays = [name for branch in left for name in _names(branch) if name in self.begun]
-            taken = node.branch_for(decided.result_type)
-            gone_through = taken is None and any(
-                set(_names(branch)) & self.begun and not self.measure.frontier(branch) for branch in left
-            )
-            if gone_through or self._begun_behind(_names(node)):
+            if is_behind(self.definition, self.view, self.measure, node):
                 continue
+            left = [branch for kind, branch in node.branches if kind.__name__ != decided.result_type]
+            strays = [name for branch in left for name in names_in(branch) if name in self.begun]
             if strays:
                 yield (
                     f"{', '.join(strays)}, which it has begun, is in a branch that {decided.result_type} of {node.on} "
                     "does not take any more"
                 )
-            elif decided.result_type not in self._given(node.on):
-                yield f"{node.on} has given {decided.result_type}, which it does not give any more, and a choice goes by it"
-
-    def _begun_behind(self, names: list[str]) -> list[str]:
-        """What it has begun of that which comes after all of these."""
-        return sorted(
-            later for later in self.begun if names and all((name, later) in self.order for name in names)
-        )
-
-    def _given(self, name: str) -> set[str]:
-        step, wait = self.definition.steps.get(name), self.definition.waits.get(name)
-        gives = step.reference.gives if step else (wait.gives,) if wait and wait.gives else ()
-        return {kind.__name__ for kind in gives}
+                return
+        if told := doubtful_choice(self.definition, self.view, self.measure):
+            yield told
 
 
 def _waits_for_another(saga: Saga, definition: SagaDefinition, rows: Rows) -> Iterator[str]:
@@ -143,7 +130,3 @@ def _unfit(wait: Wait, message: InboxMessage) -> str:
         fields = (str(each["loc"][0]) for each in error.errors() if each["loc"])
         return f"{wait.name} any more: {', '.join(fields) or '; '.join(findings(error))}"
     return ""
-
-
-def _names(node: Node) -> list[str]:
-    return [part.name for part in node.walk() if isinstance(part, Step | Wait)]

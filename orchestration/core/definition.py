@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from orchestration.core.export import export_node
 from orchestration.core.fingerprint import fingerprint_of, shape, shapes
-from orchestration.core.nodes import Node, Nothing, Step, Wait
+from orchestration.core.nodes import Choice, Node, Nothing, Step, Wait
 from orchestration.core.policy import AFTER_PIVOT, FORWARD, RetryPolicy
 from orchestration.core.references import Message, StepReference
 
@@ -45,6 +45,17 @@ class SagaDefinition:
     def waits(self) -> dict[str, Wait]:
         """Waits by name."""
         return {node.name: node for node in self.walk() if isinstance(node, Wait)}
+
+    @cached_property
+    def deciding(self) -> dict[str, frozenset[str]]:
+        """Names of the steps and waits that a choice goes by, each with the types of result that it gives."""
+        found: dict[str, frozenset[str]] = {}
+        for node in self.flow.walk():
+            if isinstance(node, Choice):
+                step, wait = self.steps.get(node.on), self.waits.get(node.on)
+                gives = step.reference.gives if step else (wait.gives,) if wait and wait.gives else ()
+                found[node.on] = frozenset(kind.__name__ for kind in gives)
+        return found
 
     @cached_property
     def pivot(self) -> Step | None:

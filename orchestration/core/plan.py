@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from orchestration.core.canvas import Call, compile_canvas
 from orchestration.core.decisions import BeginUndo, Escalate, Finish, OpenWait, Plan, Rest, Send, Settle
 from orchestration.core.definition import SagaDefinition
+from orchestration.core.doubtful import doubtful_choice
 from orchestration.core.frontier import (
     Broken,
     Busy,
@@ -27,6 +28,7 @@ from orchestration.core.nodes import OnTimeout
 from orchestration.core.states import TERMINAL, Direction, SagaState, StepState
 from orchestration.core.undoing import plan_late, plan_undo
 from orchestration.core.views import SagaView, StepView
+from orchestration.errors import UnknownDefinition
 
 RESEND_AFTER = timedelta(seconds=20)
 """How long a sent message may be on its way before it is thought lost."""
@@ -42,6 +44,9 @@ def plan(
         saga: its rows, read under its lock.
         now: the database's clock.
         resend_after: how long a sent message may be on its way before it is sent again.
+
+    Raises:
+        UnknownDefinition: a choice goes by a result that this code does not know.
     """
     if saga.state in TERMINAL:
         return plan_late(definition, saga, now, resend_after)
@@ -70,6 +75,10 @@ def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, res
     frontier = measure.frontier(definition.flow)
     if skips_rest(saga):
         return _plan_skipped(frontier, saga)
+    if doubt := doubtful_choice(definition, saga, measure) if definition.deciding else "":
+        if saga.deadline is not None and saga.deadline <= now and not pivot_has_begun(definition, saga):
+            return BeginUndo("deadline", None)
+        raise UnknownDefinition(f"{definition}: {doubt}")
     if not frontier:
         return Finish(SagaState.COMPLETED)
     for item in frontier:

@@ -24,7 +24,7 @@ from orchestration.engine.drain import drain
 from orchestration.engine.reading import database_now
 from orchestration.engine.receipts import put_back_lost_events
 from orchestration.engine.transport import use_transport
-from orchestration.errors import SagaNotFound
+from orchestration.errors import SagaNotFound, UnknownDefinition
 from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage, QueueProbe, Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, publish_event, resume_saga, retry_step, start_saga
 from orchestration.testing.mail import Habits
@@ -263,8 +263,11 @@ class SagaRun:
         return self
 
     def _speaker_of(self, event: str) -> str:
-        """The source from which its definition takes an event."""
-        waits = registry.find(self.saga.definition, self.saga.version).waits_for(event)
+        """The source from which its definition takes an event; of a definition that this code does not know, the usual one."""
+        try:
+            waits = registry.find(self.saga.definition, self.saga.version).waits_for(event)
+        except UnknownDefinition:
+            return event.partition(".")[0]
         speaker = waits[0].speaker if waits else ANYBODY
         return "test" if speaker == ANYBODY else speaker
 

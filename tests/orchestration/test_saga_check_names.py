@@ -21,6 +21,10 @@ from orchestration import (
 from orchestration.core import registry
 from orchestration.core.nodes import Node
 from orchestration.engine.inbox import receive_event
+from orchestration.engine.sweep import sweep
+from orchestration.engine.transport import use_transport
+from orchestration.errors import UnknownDefinition
+from orchestration.models import Saga
 from orchestration.stranding import outlook
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
@@ -161,3 +165,21 @@ def test_an_event_that_came_early_and_fits_no_wait_any_more_is_named(
     receive_event({**came, "specversion": "1.0", "time": "2026-01-01T00:00:00Z", "data": {"gate": 4}})
     define(A | first() | now | C)
     assert _told() == ([why] if why else [])
+
+
+def test_where_it_is_deployed_all_the_same_nothing_goes_the_wrong_way(define: Define) -> None:
+    run = _waiting(define(BOOKED | here() | BY_TYPE | step(sample.send_ticket)))
+    renamed: dict[type[Message], Node] = {InQueue: step(sample.confirm, name="late")}
+    define(RENAMED | here() | choice(sample.book_seat, renamed) | step(sample.send_ticket))
+    with pytest.raises(UnknownDefinition, match="has given Queued, which it does not give any more"):
+        run.send("sample.here").until_rest()
+    Saga.objects.filter(id=run.id).update(wake_at="2000-01-01T00:00Z")
+    with use_transport(run.transport):
+        sweep()
+    (incident,) = run.incidents
+    assert (incident.kind, "Queued" in incident.message) == ("cannot_plan", True)
+    assert run.done == ["sample.book_seat", "the train"]
+    define(BOOKED | here() | BY_TYPE | step(sample.send_ticket))
+    run.skip(61).until_rest()
+    assert (run.state, run.incidents) == ("completed", [])
+    assert run.done == ["sample.book_seat", "the train", "late", "sample.send_ticket"]
