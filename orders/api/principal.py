@@ -5,6 +5,7 @@ An anonymous caller can place orders and can see or cancel an order whose id it 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from orders.models.order import ANONYMOUS
 from orders.strict_json import LARGEST_BODY
 from orders.throttling import SAFE_METHODS, address_of, admit
 
+LONGEST = 200
+"""Characters of a principal, as orders and idempotency keys store it."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orderly"'}
 
 
@@ -81,7 +84,16 @@ def _holder_of(sent: str) -> Principal:
             "This API token is not known; check it, or leave the Authorization header out.",
             headers={"WWW-Authenticate": 'Bearer realm="orderly", error="invalid_token"'},
         )
-    return Principal(name=f"token:{holder}"[:200], has_token=True)
+    return Principal(name=_name_of(holder), has_token=True)
+
+
+def _name_of(holder: str) -> str:
+    """A name that the columns have room for, and that no two tokens share, however long the names of tokens are."""
+    name = f"token:{holder}"
+    if len(name) <= LONGEST:
+        return name
+    digest = hashlib.sha256(holder.encode()).hexdigest()
+    return f"{name[: LONGEST - len(digest) - 1]}-{digest}"
 
 
 def _throttle(request: HttpRequest, principal: Principal) -> None:

@@ -113,6 +113,20 @@ def test_neither_keys_nor_references_of_different_callers_meet(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("length", [194, 195, 400])
+def test_nor_do_those_of_callers_whose_long_names_begin_alike(
+    catalog: None, post: Post, order_json: dict[str, Any], settings: Settings, length: int
+) -> None:
+    begins = "n" * (length - 1)
+    settings.ORDERLY_API_TOKENS = {f"{begins}a": TOKEN, f"{begins}b": "another-token-for-tests"}
+    assert post(order_json).status_code == 201
+    order_json["card"] = "card_other"
+    assert post(order_json, token="another-token-for-tests").status_code == 201
+    stored = set(Order.objects.values_list("placed_by", flat=True))
+    assert (len(stored), max(map(len, stored)) <= 200) == (2, True)
+
+
+@pytest.mark.django_db
 def test_a_refused_request_is_not_stored_so_the_corrected_one_may_use_its_key(
     catalog: None, post: Post, order_json: dict[str, Any]
 ) -> None:
