@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -12,6 +14,10 @@ from django.utils.safestring import SafeString
 
 from orchestration.conf import engine_settings
 from orchestration.models import Saga
+
+logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 MOST_KEYS = 200
 """Business keys that one search is widened by."""
@@ -29,8 +35,7 @@ def business_keys(text: str) -> list[str]:
 
     Asks `ORCHESTRATION["ADMIN_SEARCH"]`, a callable of the project; without it there are none.
     """
-    search: Callable[[str], list[str]] | None = _named(engine_settings().ADMIN_SEARCH)
-    return list(search(text)[:MOST_KEYS]) if search is not None else []
+    return _asked("ADMIN_SEARCH", text, str)
 
 
 def links(business_key: str, *, but: str = "") -> list[Link]:
@@ -44,8 +49,7 @@ def links(business_key: str, *, but: str = "") -> list[Link]:
         Link(f"Saga {saga.definition}", address_of(saga))
         for saga in Saga.objects.filter(business_key=business_key).only("id", "definition").order_by("id")
     ]
-    others: Callable[[str], list[tuple[str, str]]] | None = _named(engine_settings().ADMIN_LINKS)
-    found += [Link(*pair) for pair in (others(business_key) if others is not None else [])]
+    found += _asked("ADMIN_LINKS", business_key, lambda pair: Link(*map(str, pair)))
     return [link for link in found if link.url and link.url != but]
 
 
@@ -69,5 +73,13 @@ def flower_task(task_id: str) -> str:
     return f"{base}/task/{task_id}" if base and task_id else ""
 
 
-def _named(path: str) -> Any:
-    return import_string(path) if path else None
+def _asked(setting: str, argument: str, read: Callable[[Any], _Answer]) -> list[_Answer]:
+    """What a callable of the project answers. A bug in it is logged, and keeps nobody from the page where an incident is looked into."""
+    path = getattr(engine_settings(), setting)
+    if not path:
+        return []
+    try:
+        return [read(each) for each in islice(import_string(path)(argument) or (), MOST_KEYS)]
+    except Exception:
+        logger.exception("ORCHESTRATION[%r], %s, fails; the page does without it", setting, path)
+        return []

@@ -115,6 +115,29 @@ def test_it_links_to_what_the_project_names_and_to_flower(
     assert "/task/task-1" not in page
 
 
+def failing(argument: str) -> list[tuple[str, str]]:
+    """Stands in for a project's code with a bug."""
+    raise KeyError(argument)
+
+
+def of_three(argument: str) -> list[tuple[str, str, str]]:
+    """Stands in for a project's links as nobody asked for them."""
+    return [("The booking", "/bookings/", "more")]
+
+
+@pytest.mark.parametrize("name", ["failing", "of_three"])
+def test_a_bug_in_what_the_project_names_keeps_nobody_from_the_page(
+    admin_client: Client, run: SagaRun, settings: Settings, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    settings.ORCHESTRATION = {"ADMIN_LINKS": f"{__name__}.{name}", "ADMIN_SEARCH": f"{__name__}.failing"}
+    assert "sample.register" in page_of(admin_client, run)
+    told = [each for each in caplog.records if each.name == "orchestration.admin.beside"]
+    assert "ORCHESTRATION['ADMIN_LINKS']" in told[0].getMessage()
+    assert told[0].exc_info is not None
+    found = admin_client.get(reverse("admin:orchestration_saga_changelist"), {"q": "T-1"})
+    assert found.status_code == 200
+
+
 def test_a_failed_task_and_its_step_are_linked_both_ways(admin_client: Client, run: SagaRun) -> None:
     step = run.step("sample.confirm")
     SagaStep.objects.filter(id=step.id).update(task_id="task-7")
