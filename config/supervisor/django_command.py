@@ -31,6 +31,11 @@ _MIGRATE = (
     " `python3 manage.py migrate`. Is it the right data folder (--data-dir) and the right DATABASE_URL?"
 )
 
+_AWAY = (
+    "the database does not serve this now: it cannot be reached, is starting or stopping, or has no connection left. Look whether it runs"
+    " (`python3 manage.py status`, DATABASE_URL), and try again in a moment"
+)
+
 
 def run_django(argv: list[str], folder: DataFolder) -> int:
     """Run `argv` as `django-admin` would and return its exit status."""
@@ -51,9 +56,9 @@ def run_django(argv: list[str], folder: DataFolder) -> int:
 def execute(argv: list[str]) -> int:
     """Run `argv` as `django-admin` would, on the servers that the environment names, and return its exit status."""
     from django.core.management import execute_from_command_line
-    from django.db.utils import ProgrammingError
+    from django.db.utils import OperationalError, ProgrammingError
 
-    from orchestration.database_errors import sqlstate
+    from orchestration.database_errors import is_outage, sqlstate
 
     try:
         _refuse_without_tables(argv)
@@ -64,6 +69,10 @@ def execute(argv: list[str]) -> int:
         if sqlstate(error) not in _NO_SUCH_TABLE:
             raise
         raise Refusal(f"{_MIGRATE} ({str(error).strip().splitlines()[0]})") from error
+    except OperationalError as error:
+        if sqlstate(error) and not is_outage(error):
+            raise
+        raise Refusal(f"{_AWAY} ({str(error).strip().splitlines()[0]})") from error
 
 
 def _refuse_without_tables(argv: list[str]) -> None:

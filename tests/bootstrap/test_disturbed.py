@@ -126,6 +126,15 @@ def test_what_a_command_had_to_start_is_taken_over_by_up(start_system: Callable[
     assert system.living() == []
 
 
+def test_a_command_without_its_database_says_so(data_folders: Callable[[], Path]) -> None:
+    nowhere = {"DATABASE_URL": f"postgres://somebody:canary@127.0.0.1:{free_port()}/orderly"}
+    told = manage("saga", "list", folder=data_folders(), environment=nowhere)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "the database does not serve this now" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert "canary" not in told.stderr
+
+
 def test_a_program_that_cannot_be_started_holds_up_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
