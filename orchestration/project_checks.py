@@ -94,15 +94,18 @@ def _messages() -> Iterator[CheckMessage]:
 def _broker() -> Iterator[CheckMessage]:
     conf = current_app.conf
     # As Celery itself chooses, without connecting.
-    address = str(conf.broker_write_url or conf.broker_url or "")
-    scheme = address.partition(":")[0]
+    given: Any = conf.broker_write_url or conf.broker_url or ""
+    address = str(
+        given if isinstance(given, str) else next(iter(given), "")
+    )  # several: it goes on with the next one
+    scheme = address.partition(":")[0].partition("+")[0]  # redis+socket
     if not address:
         yield Warning(
             "No broker is named, so that Celery takes a RabbitMQ on this machine, with the password that everybody knows.",
             hint="Set CELERY_BROKER_URL, for example to 'redis://127.0.0.1:6379/0'.",
             id="orchestration.W314",
         )
-    elif scheme.rpartition("+")[2] in _ONE_PROCESS:
+    elif scheme in _ONE_PROCESS:
         yield _error(
             "E313",
             "The broker is in the memory of each process: what a web process sends no worker gets.",

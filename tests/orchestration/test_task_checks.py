@@ -10,6 +10,7 @@ from celery import Celery, Task, current_app
 from django.db import transaction
 
 import orchestration.tasks
+from orchestration.project_checks import check_celery
 from orchestration.task_checks import check_tasks
 
 
@@ -34,8 +35,10 @@ Apps = Iterator[Any]
 
 
 @pytest.fixture
-def app() -> Iterator[Any]:
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Make a Celery app the current one, with these settings."""
+    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+        monkeypatch.delenv(name, raising=False)  # Celery prefers them to what it is told
     before: Any = current_app
     before = before._get_current_object()
 
@@ -111,3 +114,61 @@ def _in_a_transaction(call: Any) -> Any:
 def test_a_call_that_annotations_wrap_in_a_transaction_is_named(app: Any) -> None:
     app(task_annotations={"sample.charge": {"@__call__": _in_a_transaction}})
     assert [each.id for each in check_tasks()] == ["orchestration.E306"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "told"),
+    [
+        ("redis://127.0.0.1:1/0", []),
+        ("redis+socket:///run/valkey.sock", []),
+        ("amqp://a//;amqp://b//", []),
+        (["amqp://a//", "amqp://b//"], []),
+        ("sentinel://a:1;sentinel://b:1", []),
+        ("memory://", ["E313"]),
+        ("memory://localhost/", ["E313"]),
+        ("sqs://", ["W315"]),
+        ("sqla+sqlite:///broker.db", ["W315"]),
+        (None, ["W314"]),
+    ],
+)
+def test_brokers_are_told_apart_however_they_are_written(app: Any, broker: Any, told: list[str]) -> None:
+    app(broker_url=broker, result_backend="redis://127.0.0.1:1/1")
+    assert [str(each.id).partition(".")[2] for each in check_celery()] == told
+
+
+@pytest.mark.parametrize(
+    ("backend", "counts"),
+    [
+        ("redis://127.0.0.1:1/1", True),
+        ("redis+socket:///run/valkey.sock", True),
+        ("sentinel://a:1;sentinel://b:1", True),
+        ("django-db", True),
+        ("cache+memcached://127.0.0.1:1/", True),
+        ("cache+memory://", False),
+        ("cache+memory:///", False),
+        ("django-cache", False),
+        ("file:///tmp", False),
+        ("rpc://", False),
+        ("disabled://", False),
+        (None, False),
+    ],
+)
+def test_result_backends_are_told_apart_by_what_they_count(app: Any, backend: Any, counts: bool) -> None:
+    app(broker_url="redis://127.0.0.1:1/0", result_backend=backend)
+    told = [] if counts else ["orchestration.E301"]
+    assert [each.id for each in check_celery()] == told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"broker_transport_options": {"visibility_timeout": 30}}, ["W317"]),
+        ({"broker_transport_options": {"visibility_timeout": 31}}, []),
+        ({"worker_prefetch_multiplier": 0}, ["W316"]),
+        ({"worker_prefetch_multiplier": 8}, []),
+        ({"task_protocol": 1}, ["E312"]),
+    ],
+)
+def test_what_else_the_broker_is_told(app: Any, given: dict[str, Any], told: list[str]) -> None:
+    app(broker_url="redis://127.0.0.1:1/0", result_backend="redis://127.0.0.1:1/1", **given)
+    assert [str(each.id).partition(".")[2] for each in check_celery()] == told
