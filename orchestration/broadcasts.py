@@ -7,10 +7,8 @@ body that is none. Broadcasts are no work, so one that nobody can read is named 
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar
+from typing import Any
 
-from celery.worker.consumer import Consumer
-from celery.worker.consumer.gossip import Gossip
 from kombu.clocks import LamportClock
 from kombu.exceptions import ContentDisallowed, DecodeError
 
@@ -35,36 +33,6 @@ def told_in_vain(what: str, error: BaseException) -> None:
     logger.warning(
         "%s was no message that anybody here can read, and is dropped: %s", what, type(error).__name__
     )
-
-
-class CarefulGossip(Gossip):
-    """Celery's listener to other workers' events, which is not ended by one."""
-
-    def get_consumers(self, channel: Any) -> list[Any]:
-        """Celery's, with an answer to bodies that cannot be decoded."""
-        consumers = super().get_consumers(channel)
-        for consumer in consumers:
-            consumer.on_decode_error = lambda message, error: told_in_vain("an event of a worker", error)
-        return list(consumers)
-
-    def on_message(self, prepare: Any, message: Any) -> None:
-        """Celery's; whatever it stumbles over is dropped."""
-        try:
-            super().on_message(prepare, message)
-        except STUMBLES as error:
-            told_in_vain("an event of a worker", error)
-
-
-_Blueprint: Any = Consumer.Blueprint
-
-
-class CarefulBlueprint(_Blueprint):  # type: ignore[misc]  # Celery's, which its stubs know as a variable
-    """Celery's parts of a consumer, with that listener."""
-
-    default_steps: ClassVar[list[str]] = [
-        "orchestration.broadcasts:CarefulGossip" if step.endswith(":Gossip") else step
-        for step in _Blueprint.default_steps
-    ]
 
 
 _usual = LamportClock.adjust

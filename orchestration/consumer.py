@@ -23,13 +23,13 @@ from django.db import Error as DatabaseError
 from kombu.exceptions import ContentDisallowed
 from vine import promise
 
-from orchestration.broadcasts import CarefulBlueprint
 from orchestration.conf import engine_settings
 from orchestration.database import connection
 from orchestration.engine.dead_letters import Letter, letter_of, set_aside
 from orchestration.engine.participants import participant_for
 from orchestration.engine.release import end_leases
 from orchestration.engine.seals import named_in
+from orchestration.gossip import CarefulBlueprint
 from orchestration.unpacking import UnpacksTooLarge
 from orchestration.wire import fault_of_headers, fault_of_our_headers
 

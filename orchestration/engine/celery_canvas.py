@@ -18,6 +18,7 @@ from celery import Signature, chain, current_app, group, signature
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from orchestration.broadcasts import STUMBLES
 from orchestration.conf import engine_settings
 from orchestration.core.canvas import Call, Canvas, Fork
 from orchestration.engine.celery_stamps import EPOCH, REFERENCE, SAGA, send_link, stamp_of
@@ -66,12 +67,18 @@ class CeleryTransport:
         _send(_task("orchestration.answer_probe", queue, {"queue": queue, "asked_at": asked_at}))
 
     def queues_taken(self) -> set[str]:
-        """Ask all workers, by Celery's remote control."""
+        """Ask all workers, by Celery's remote control. An answer that is none of a worker says nothing, like none."""
         try:
-            answers = current_app.control.inspect(timeout=1.0).active_queues() or {}
-        except BROKER_ERRORS:
+            answers: Any = current_app.control.inspect(timeout=1.0).active_queues() or {}
+            told = [queues for queues in answers.values() if isinstance(queues, list)]
+        except (*BROKER_ERRORS, *STUMBLES):
             return set()
-        return {str(queue["name"]) for queues in answers.values() for queue in queues or ()}
+        return {
+            queue["name"]
+            for queues in told
+            for queue in queues
+            if isinstance(queue, dict) and isinstance(queue.get("name"), str)
+        }
 
     def send_event(self, envelope: dict[str, Any]) -> None:
         """Send `orchestration.receive_event`."""

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orchestration.engine import probes, untaken
+from orchestration.engine.celery_canvas import CeleryTransport
 from orchestration.engine.transport import use_transport
 from orchestration.models import Incident, QueueProbe, Saga
 from orchestration.runbooks import KINDS, runbook
@@ -84,3 +85,17 @@ def test_an_answer_where_nothing_was_told_changes_no_row(run: SagaRun) -> None:
     with CaptureQueriesContext(connection) as seen:
         untaken.close_untaken(QUEUE)
     assert [query["sql"].split()[0] for query in seen] == ["SELECT"]
+
+
+@pytest.mark.parametrize(
+    "answers", [5, [], ["x"], {"a": 5}, {"a": [5, {}, {"name": 5}]}, {"a": {"error": "x"}}, None]
+)
+def test_whoever_answers_for_a_worker_that_is_none_ends_no_sweep(
+    monkeypatch: pytest.MonkeyPatch, answers: object
+) -> None:
+    monkeypatch.setattr("celery.app.control.Inspect.active_queues", lambda _: answers)
+    assert CeleryTransport().queues_taken() == set()
+    monkeypatch.setattr(
+        "celery.app.control.Inspect.active_queues", lambda _: {"a": [{"name": "q"}, 5], "b": 5}
+    )
+    assert CeleryTransport().queues_taken() == {"q"}
