@@ -172,6 +172,7 @@ def _is_unsure(row: SagaStep) -> bool:
 
 
 LONGEST_NAME = 100
+_DIRECTIONS = tuple(each.value for each in Direction)
 """Characters of the name of who decides."""
 
 
@@ -182,30 +183,34 @@ def check_decision(by: str, reason: str) -> None:
         InvalidDecision: saying what is missing, or what is wrong with it.
     """
     check_name(by)
+    check_reason(reason)
     if not reason.strip():
         raise InvalidDecision("say why; the reason is kept in the history")
-    check_reason(reason)
 
 
-def check_name(by: str) -> None:
+def check_name(by: object) -> None:
     """Refuse a decision that says not, or cannot be kept, whose it is.
 
     Raises:
         InvalidDecision: saying so.
     """
+    if not isinstance(by, str):
+        raise InvalidDecision(
+            f"say who decides in a text, such as request.user.get_username(); by is {shown(by)}"
+        )
     if not by.strip():
         raise InvalidDecision("say who decides; it is kept in the history")
     if len(by) > LONGEST_NAME or not is_storable_text(by):
         raise InvalidDecision(f"say who decides in a text of at most {LONGEST_NAME} characters")
 
 
-def check_reason(reason: str) -> None:
+def check_reason(reason: object) -> None:
     """Refuse a reason that the history cannot keep; an empty one it can.
 
     Raises:
         InvalidDecision: saying so.
     """
-    if len(reason) > LONGEST_MESSAGE or not is_storable_text(reason):
+    if not isinstance(reason, str) or len(reason) > LONGEST_MESSAGE or not is_storable_text(reason):
         raise InvalidDecision(f"say why in a text of at most {LONGEST_MESSAGE} characters")
 
 
@@ -213,9 +218,11 @@ def newest_row(saga: Saga, step: str, direction: str, *, lock: bool = True) -> S
     """The newest generation of a saga's step. Locked only after its saga, or two transactions could wait for each other.
 
     Raises:
-        InvalidDecision: its definition has no step of that name; the message names those it has.
+        InvalidDecision: its definition has no step of that name, or there is no such direction; the message names those there are.
     """
     _check_text(step)
+    if direction not in _DIRECTIONS:
+        raise InvalidDecision(f"direction is {shown(direction)}; write {', '.join(_DIRECTIONS)}")
     rows = SagaStep.objects.filter(saga=saga, name=step, direction=direction).order_by("-generation")
     found = (rows.select_for_update() if lock else rows).first()
     if found is None:

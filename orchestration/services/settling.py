@@ -21,9 +21,9 @@ from orchestration.database import transaction
 from orchestration.engine.claims import Claim, StepMessage
 from orchestration.engine.contexts import context_for
 from orchestration.engine.history import move, note
-from orchestration.engine.locks import lock_saga
+from orchestration.engine.locks import lock_saga, saga_of
 from orchestration.engine.participants import participant_for
-from orchestration.errors import InvalidDecision, SagaNotFound, TransitionRefused
+from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Saga, SagaStep
 from orchestration.sentences import findings
 from orchestration.services.deciding import (
@@ -83,9 +83,7 @@ def settle_step(
             + ("" if ABSENT in allowed else "; what has not happened is retried or skipped")
         )
     with transaction.atomic():
-        seen = Saga.objects.filter(id=saga_id).first()
-        if seen is None:
-            raise SagaNotFound(f"there is no saga {saga_id}")
+        seen = saga_of(saga_id)
         definition = registry.find(seen.definition, seen.version)
         row = _settleable(seen, step, direction, lock=False)
         given = _Given(definition, seen, row)

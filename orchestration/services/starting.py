@@ -101,9 +101,13 @@ def start_saga(
     return saga
 
 
-def find_saga(definition: str, business_key: str) -> Saga | None:
-    """The saga of a definition's name for a business key, or None."""
-    return Saga.objects.filter(definition=definition, business_key=business_key).first()
+def find_saga(definition: str | SagaDefinition, business_key: object) -> Saga | None:
+    """The saga of a definition, or of one's name, for a business key; or None. A UUID or a number stands for its text."""
+    name = definition.name if isinstance(definition, SagaDefinition) else definition
+    key = str(business_key)
+    if not is_storable_text(key):
+        return None
+    return Saga.objects.filter(definition=name, business_key=key).first()
 
 
 def publish_event(

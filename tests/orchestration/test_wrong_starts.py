@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 
-from orchestration.errors import InputRefused
+from orchestration.errors import InputRefused, InvalidDecision, SagaNotFound
 from orchestration.models import Saga
-from orchestration.services import start_saga
+from orchestration.services import find_saga, retry_step, start_saga
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip
 
@@ -71,3 +72,35 @@ def test_a_script_that_says_nothing_is_refused_in_a_sentence(script: dict[str, A
     with pytest.raises(TypeError) as refused:
         SagaRun(trip, GIVEN["input"], **script)
     assert told in str(refused.value)
+
+
+def decide(saga: Saga, **otherwise: Any) -> Saga:
+    given = {"saga_id": saga.id, "step": "sample.charge", "direction": "undo", "by": "ana", "reason": "why"}
+    return retry_step(**{**given, **otherwise})
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "told"),
+    [
+        ({"saga_id": "NW-1"}, "there is no saga of the id 'NW-1'; give its `id`, or find it with find_saga"),
+        ({"saga_id": trip}, "there is no saga of the id the saga sample.trip@1; give"),
+        ({"by": None}, "say who decides in a text, such as request.user.get_username(); by is None"),
+        ({"by": User(username="ana")}, "by is an User"),
+        ({"reason": None}, "say why in a text"),
+        ({"direction": "back"}, "direction is 'back'; write forward, undo, after_undo"),
+        ({"step": None}, "step"),
+    ],
+)
+def test_a_decision_that_cannot_be_meant_is_refused_in_a_sentence(
+    otherwise: dict[str, Any], told: str
+) -> None:
+    saga = start()
+    with pytest.raises((SagaNotFound, InvalidDecision)) as refused:
+        decide(saga, **otherwise)
+    assert told in str(refused.value)
+
+
+def test_a_saga_is_found_by_its_definition_or_by_that_ones_name() -> None:
+    saga = start(business_key=UUID(int=7))
+    assert find_saga(trip, UUID(int=7)) == find_saga("sample.trip", str(UUID(int=7))) == saga
+    assert find_saga(trip, "\0") is None
