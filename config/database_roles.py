@@ -9,9 +9,9 @@ from django.core import checks
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from orchestration.database import alias
-from orchestration.owner import has_owner, is_owner_at_work
-from orchestration.privileges import put_right, too_little, too_much
+from orchestration.engine.database.connection import alias
+from orchestration.engine.database.owner import has_owner, is_owner_at_work
+from orchestration.engine.database.privileges import put_right, too_little, too_much
 
 _TWO_ROLES = (
     "Give DATABASE_URL a role that may only read and write rows, and ORDERLY_OWNER_DATABASE_URL the one that owns the tables: "

@@ -17,8 +17,8 @@ from flower.views.monitor import Metrics
 
 from config.boot.secret_files import read_secret_files
 from config.flower_events import keep_readable_events
-from orchestration.broadcasts import keep_clocks_whole
-from orchestration.unpacking import bound_unpacking
+from orchestration.broker.broadcasts import keep_clocks_whole
+from orchestration.broker.unpacking import bound_unpacking
 
 READING = frozenset({"GET", "HEAD"})
 TASK_LIST = "/tasks/datatable"

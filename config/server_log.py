@@ -12,7 +12,7 @@ from typing import Any
 from django.core import checks
 from django.db import connections
 
-from orchestration.database import alias
+from orchestration.engine.database.connection import alias
 
 WANTED = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 _AND_ABOVE = {"log_min_error_statement": ("panic", "fatal")}

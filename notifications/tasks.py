@@ -18,7 +18,7 @@ from notifications.models import EmailState, Kind
 from notifications.reasons import reason_for
 from notifications.rendering import Words, render
 from orchestration import StepContext, StepError
-from orchestration.core.policy import FORWARD
+from orchestration.core.definition.policy import FORWARD
 from orchestration.participant import performs
 
 logger = logging.getLogger(__name__)

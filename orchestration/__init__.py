@@ -4,9 +4,7 @@ What an author of sagas and of contracts needs stands here and imports no Django
 Celery tasks of step functions, `orchestration.services` starts and stops sagas, `orchestration.testing` runs them in tests.
 """
 
-from orchestration.core.context import Failure, StepContext
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.dsl import (
+from orchestration.core.definition.dsl import (
     choice,
     days,
     escalate,
@@ -20,10 +18,12 @@ from orchestration.core.dsl import (
     step,
     wait_for,
 )
-from orchestration.core.outcome import NOT_NEEDED, NotNeeded
-from orchestration.core.policy import RetryPolicy
-from orchestration.core.references import Message, StepReference, external, local
-from orchestration.core.standing import Kept
+from orchestration.core.definition.outcome import NOT_NEEDED, NotNeeded
+from orchestration.core.definition.policy import RetryPolicy
+from orchestration.core.definition.references import Message, StepReference, external, local
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.context import Failure, StepContext
+from orchestration.core.planning.standing import Kept
 from orchestration.errors import (
     EffectDiffers,
     OutcomeUnknown,

@@ -15,19 +15,19 @@ class OrchestrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire the engine into this process; no database access here."""
-        from orchestration import (  # noqa: F401 - registered on import
-            checks,
+        from orchestration import checks  # noqa: F401 - registered on import
+        from orchestration.broker import (
             chord_log,
-            database,
-            database_checks,
-            heartbeat,
-            mirror,
-            project_checks,
-            task_checks,
+            connections,  # noqa: F401 - as well
+            heartbeat,  # noqa: F401 - registered on import
+            mirror,  # noqa: F401 - registered on import
+            project_checks,  # noqa: F401 - registered on import
+            task_checks,  # noqa: F401 - registered on import
         )
-        from orchestration.broadcasts import keep_clocks_whole
-        from orchestration.engine import connections  # noqa: F401 - as well
-        from orchestration.unpacking import bound_unpacking
+        from orchestration.broker.broadcasts import keep_clocks_whole
+        from orchestration.broker.unpacking import bound_unpacking
+        from orchestration.engine.database import checks as database_checks  # noqa: F401 - registered on import
+        from orchestration.engine.database import connection as database
 
         database.route()
         chord_log.install()

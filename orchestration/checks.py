@@ -12,15 +12,15 @@ from django.db import router
 from django.utils.module_loading import autodiscover_modules, import_string
 
 from orchestration.conf import EngineSettings, are_sound, engine_settings
-from orchestration.core import registry
-from orchestration.core.arguments import shown
-from orchestration.core.binding import has_undo
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.examples import example_of
-from orchestration.core.references import StepReference
-from orchestration.core.validation import faults
-from orchestration.database import alias
-from orchestration.engine.participants import modules, participant_for
+from orchestration.core.definition import registry
+from orchestration.core.definition.arguments import shown
+from orchestration.core.definition.binding import has_undo
+from orchestration.core.definition.examples import example_of
+from orchestration.core.definition.references import StepReference
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.definition.validation import faults
+from orchestration.engine.database.connection import alias
+from orchestration.engine.steps.participants import modules, participant_for
 from orchestration.retention.registry import ages_in_force
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from orchestration.core.arguments import LARGEST_INTEGER, plain, shown
+from orchestration.core.definition.arguments import LARGEST_INTEGER, plain, shown
 from orchestration.core.storable import is_storable_text, storable
 
 LARGEST_ID = 2**63 - 1

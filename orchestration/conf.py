@@ -43,7 +43,7 @@ class EngineSettings:
     """Key in `DATABASES` by which the owner of the same tables is reached, for `prune`; where there is no such key, DATABASE serves."""
     QUEUE: str = "orchestration"
     """Queue of the engine's own tasks."""
-    TRANSPORT: str = "orchestration.engine.celery_canvas.CeleryTransport"
+    TRANSPORT: str = "orchestration.broker.canvas.CeleryTransport"
     """What carries canvases and events to the broker."""
     EVENT_KEYS: tuple[str, ...] = ()
     """Secrets from which the keys of the sources of events are derived: the first one seals, each of them is accepted. By default

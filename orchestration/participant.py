@@ -15,18 +15,18 @@ from uuid import UUID
 
 from celery import Task, shared_task
 
-from orchestration.core.references import StepReference
-from orchestration.core.states import Direction
-from orchestration.crash_points import reach
-from orchestration.engine.attempts import Verdict
-from orchestration.engine.celery_ahead import ahead_of, show
-from orchestration.engine.celery_links import Links
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.participants import Act, Participant, add
-from orchestration.engine.perform import perform
-from orchestration.engine.settle import settle
+from orchestration.broker.ahead import ahead_of, show
+from orchestration.broker.links import Links
+from orchestration.broker.task_options import OWN
+from orchestration.core.definition.references import StepReference
+from orchestration.core.planning.states import Direction
+from orchestration.crash.points import reach
+from orchestration.engine.steps.attempts import Verdict
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.participants import Act, Participant, add
+from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.settle import settle
 from orchestration.errors import StepError
-from orchestration.task_options import OWN
 
 
 def performs(reference: StepReference) -> Callable[[Act], Participant]:

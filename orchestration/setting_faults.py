@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from orchestration.core.arguments import is_name, is_number, is_whole, shown
+from orchestration.core.definition.arguments import is_name, is_number, is_whole, shown
 
 _Rule = tuple[Callable[[object], bool], str]
 

@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.dispatch import Signal
 
-from orchestration.core.states import TERMINAL
-from orchestration.database import transaction
+from orchestration.core.planning.states import TERMINAL
+from orchestration.engine.database.connection import transaction
 from orchestration.models import Incident, Saga, SagaStep
 
 _ENDS = frozenset(each.value for each in TERMINAL)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from orchestration.core.standing import kept_steps, left_out_steps
-from orchestration.core.states import Direction, StepState
+from orchestration.core.planning.standing import kept_steps, left_out_steps
+from orchestration.core.planning.states import Direction, StepState
 from orchestration.models import Saga, SagaEvent, SagaStep
 
 

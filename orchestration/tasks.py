@@ -8,18 +8,18 @@ from uuid import UUID
 
 from celery import Task, shared_task
 
+from orchestration.broker.task_options import OWN
 from orchestration.conf import engine_settings
-from orchestration.core.envelope import check_envelope
-from orchestration.crash_points import reach
-from orchestration.engine.advance import advance as advance_saga
-from orchestration.engine.copies import acknowledge
-from orchestration.engine.dead_letters import letter_of, set_aside
-from orchestration.engine.inbox import receive_event as store_event
-from orchestration.engine.probes import answer
-from orchestration.engine.receipts import RECEIVE_EVENT
-from orchestration.engine.seals import named_in, unsealed
+from orchestration.crash.points import reach
+from orchestration.engine.flow.advance import advance as advance_saga
+from orchestration.engine.flow.inbox import receive_event as store_event
+from orchestration.engine.messages.dead_letters import letter_of, set_aside
+from orchestration.engine.messages.envelope import check_envelope
+from orchestration.engine.messages.probes import answer
+from orchestration.engine.messages.seals import named_in, unsealed
+from orchestration.engine.outbox.copies import acknowledge
+from orchestration.engine.outbox.receipts import RECEIVE_EVENT
 from orchestration.errors import InvalidEnvelope
-from orchestration.task_options import OWN
 
 logger = logging.getLogger(__name__)
 

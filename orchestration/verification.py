@@ -15,10 +15,10 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
-from orchestration.database import connection
+from orchestration.engine.database.connection import connection
+from orchestration.engine.database.snapshot import reading
 from orchestration.errors import NotCompared
 from orchestration.models import Incident, Saga
-from orchestration.snapshot import reading
 from orchestration.standing import kept_by_business_key
 
 

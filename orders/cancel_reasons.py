@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.core.context import Failure
+from orchestration.core.planning.context import Failure
 
 BY_CODE = {
     "card_declined": "Your card was declined.",

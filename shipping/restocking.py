@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from orchestration.core.arguments import plain
+from orchestration.core.definition.arguments import plain
 from shipping.locks import lock_with_waiting, wanted_by_waiting
 from shipping.models import MovementKind, Reservation, ReservationState, Stock, StockMovement
 from shipping.reservations import quantities, serve

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections
 from django.test import TransactionTestCase
 
-from orchestration.owner import as_owner
+from orchestration.engine.database.owner import as_owner
 
 MADE_BY_MIGRATE = frozenset({"django_content_type", "auth_permission", "django_migrations"})
 """What no test changes, and every test needs."""

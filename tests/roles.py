@@ -62,7 +62,7 @@ def give_rights() -> None:
     """The test database has tables that no migration knows; the application's role works on them as on any other."""
     from django.db import connections
 
-    from orchestration.privileges import put_right
+    from orchestration.engine.database.privileges import put_right
 
     if os.environ[OWNER] == os.environ[APPLICATION]:
         return

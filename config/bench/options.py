@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from config.bench.shapes import SHAPES
 from config.durability.chaos.options import number
 from orchestration.command_line import file, one_of
-from orchestration.core.arguments import shown
+from orchestration.core.definition.arguments import shown
 
 SIDES = ("bare", "distributed", "run_ahead", "dbos", "floor")
 

@@ -16,7 +16,7 @@ from django.db import connection
 from config.durability.arming import Evidence
 from config.durability.trial import Failed, Trial
 from config.durability.world import LEASE_SECONDS
-from orchestration.core.states import SagaState
+from orchestration.core.planning.states import SagaState
 from orchestration.models import SagaEvent
 
 _KILLED_CHILD = r"pid:{pid} exited with 'signal 9 \(SIGKILL\)'"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config.durability.table import Cell
-from orchestration.crash_points import Armed, arm
+from orchestration.crash.points import Armed, arm
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from django.db.models.functions import Now
 
 from config.durability.clients import ask_site, run_command
 from config.durability.trial import Failed, Trial
-from orchestration.core.states import SagaState
-from orchestration.engine.transport import use_transport
+from orchestration.core.planning.states import SagaState
+from orchestration.engine.messages.transport import use_transport
 from orchestration.models import Incident, OutboxMessage, Saga, SagaStep
 from orders.models import Order
 from orders.sagas import FULFIL_ORDER

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from config.durability.arming import Evidence
 from config.durability.trial import Failed, Trial
 from config.durability.world import Call
-from orchestration.core.states import SagaState
+from orchestration.core.planning.states import SagaState
 from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaEvent, SagaStep
-from orchestration.replaying import compare_with_history
+from orchestration.operations.replaying import compare_with_history
 from orders.models import Order
 from orders.sagas import FULFIL_ORDER
 

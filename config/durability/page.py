@@ -10,7 +10,7 @@ from config.durability.matrix import Outcome
 from config.durability.paragraphs import wrapped
 from config.durability.table import DIRECTIONS, LATER, NO_COMMIT, NO_SITE, Cell, cells, why_excluded
 from config.durability.world import HEARTBEAT_SECONDS, LEASE_SECONDS, RESEND_AFTER_SECONDS
-from orchestration.crash_points import MODES, POINTS
+from orchestration.crash.points import MODES, POINTS
 
 NONE = "–"
 """Stands where there is no cell."""

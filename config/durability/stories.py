@@ -24,7 +24,7 @@ from config.durability.happenings import (
     unsent,
 )
 from config.durability.trial import Trial
-from orchestration.core.states import SagaState
+from orchestration.core.planning.states import SagaState
 from orchestration.models import SagaEvent, SagaStep
 from orchestration.services import pause_saga
 from orders.services.cancelling import cancel_order

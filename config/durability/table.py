@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestration.crash_points import MODES, POINTS
+from orchestration.crash.points import MODES, POINTS
 
 DIRECTIONS = ("forward", "compensating")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from config.durability.arming import Charge
 from config.durability.world import World
-from orchestration.core.states import TERMINAL, SagaState
+from orchestration.core.planning.states import TERMINAL, SagaState
 from orchestration.models import Saga
 
 PATIENCE = 60.0

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from orchestration.database_errors import is_unavailable
+from orchestration.engine.database.errors import is_unavailable
 from orders.api.problems import problem_response
 
 _RETRY_AFTER = "5"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
 
-from orchestration.database_errors import is_unavailable
+from orchestration.engine.database.errors import is_unavailable
 
 
 class SessionStore(db.SessionStore):

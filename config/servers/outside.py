@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from config.boot.progress import Refusal
-from orchestration.core.arguments import shown
+from orchestration.core.definition.arguments import shown
 
 
 def refuse_unreachable_database(url: str) -> None:

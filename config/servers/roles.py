@@ -130,7 +130,7 @@ def _have_role(cursor: Any, name: str, password: str, attribute: str) -> None:
 
 def _hand_over(cursor: Any) -> None:
     """Give the database and what lies in it to the owner, and to the application what it may have."""
-    from orchestration.privileges import put_right
+    from orchestration.engine.database.privileges import put_right
 
     cursor.execute(_OWNED, {"old": SUPERUSER})
     owned = cursor.fetchall()

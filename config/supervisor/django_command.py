@@ -58,7 +58,7 @@ def execute(argv: list[str]) -> int:
     from django.core.management import execute_from_command_line
     from django.db.utils import OperationalError, ProgrammingError
 
-    from orchestration.database_errors import is_outage, sqlstate
+    from orchestration.engine.database.errors import is_outage, sqlstate
 
     try:
         _refuse_without_tables(argv)

@@ -12,7 +12,7 @@ from config.boot.progress import Refusal, say
 from config.servers.ports import is_free, who_listens
 from config.supervisor.record import read_record
 from orchestration.command_line import text
-from orchestration.core.arguments import shown
+from orchestration.core.definition.arguments import shown
 
 _LAST_PORT = 65535
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from orchestration.core import registry
-from orchestration.core.svg import svg
+from orchestration.core.definition import registry
+from orchestration.drawing.svg import svg
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga
-from orchestration.terminal.drawing import states_of
+from orchestration.operations.terminal.drawing import states_of
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The picture has a style sheet inside and needs nothing else."""

@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from orchestration.core import registry
-from orchestration.core.nodes import Step
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Step
 from orchestration.models import Incident, SagaEvent
 from orchestration.models.saga import LIVE
 

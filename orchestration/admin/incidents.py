@@ -14,8 +14,8 @@ from orchestration.admin.beside import business_keys, link_to, links
 from orchestration.admin.misfit import data_of
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage, with_code
 from orchestration.admin.theme import label
+from orchestration.engine.incidents.runbooks import KINDS
 from orchestration.models import Incident
-from orchestration.runbooks import KINDS
 from orchestration.shown import unbroken
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestration.admin.masking import shown
-from orchestration.engine.misfits import KIND
+from orchestration.engine.flow.misfits import KIND
 from orchestration.models import InboxDelivery, Incident
 
 

@@ -16,8 +16,8 @@ from django.utils.html import format_html_join
 from orchestration.admin.beside import link_to, links
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.theme import label
+from orchestration.engine.incidents.printed import command
 from orchestration.models import OutboxMessage, Saga
-from orchestration.printed import command
 
 
 @admin.register(OutboxMessage)

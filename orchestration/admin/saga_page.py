@@ -15,11 +15,11 @@ from orchestration.admin.beside import flower_task
 from orchestration.admin.masking import masked, shown
 from orchestration.admin.misfit import data_of
 from orchestration.admin.read_only import with_code
-from orchestration.history_pages import history_page
 from orchestration.models import Incident, Saga, SagaEvent, SagaStep
+from orchestration.operations.history_pages import history_page
+from orchestration.operations.terminal.timeline import details
+from orchestration.operations.terminal.words import DIRECTION_MARKS, brief, history_words, span
 from orchestration.sentences import explained
-from orchestration.terminal.timeline import details
-from orchestration.terminal.words import DIRECTION_MARKS, brief, history_words, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,12 @@ from orchestration.admin.masking import shown
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage
 from orchestration.admin.saga_page import history_of, incidents_of, steps_of
 from orchestration.admin.theme import label
-from orchestration.holding import held
+from orchestration.engine.incidents.printed import what_fits
 from orchestration.models import Incident, Saga
-from orchestration.printed import what_fits
+from orchestration.operations.holding import held
+from orchestration.operations.terminal.words import span
 from orchestration.sentences import explained
 from orchestration.standing import left_standing
-from orchestration.terminal.words import span
 
 
 @admin.register(Saga)

@@ -5,12 +5,12 @@ Left alone it would go straight on, as for a type without a branch: an order tha
 
 from __future__ import annotations
 
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.frontier import Measure
-from orchestration.core.nodes import Choice, Node, Step, Wait
-from orchestration.core.order import ordered_names
-from orchestration.core.states import Direction, StepState
-from orchestration.core.views import SagaView
+from orchestration.core.definition.nodes import Choice, Node, Step, Wait
+from orchestration.core.definition.order import ordered_names
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.frontier import Measure
+from orchestration.core.planning.states import Direction, StepState
+from orchestration.core.planning.views import SagaView
 
 
 def doubtful_choice(definition: SagaDefinition, saga: SagaView, measure: Measure) -> str:

@@ -7,11 +7,11 @@ from itertools import combinations
 from string import Template
 from typing import Any
 
-from orchestration.core import registry
-from orchestration.core.binding import has_undo
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.nodes import Choice, Node, Parallel, Sequence, Step, Wait
-from orchestration.database import connection
+from orchestration.core.definition import registry
+from orchestration.core.definition.binding import has_undo
+from orchestration.core.definition.nodes import Choice, Node, Parallel, Sequence, Step, Wait
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.engine.database.connection import connection
 
 _FRAGMENTS = {
     # How a saga is called in a violation; what `saga show` understands comes last.

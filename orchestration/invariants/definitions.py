@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.core import registry
+from orchestration.core.definition import registry
 from orchestration.invariants.asking import ask, count
 from orchestration.verification import Finding, invariant
 

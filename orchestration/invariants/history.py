@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration.core.replay import ANNOTATIONS, SETTLED
-from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState
+from orchestration.core.planning.replay import ANNOTATIONS, SETTLED
+from orchestration.core.planning.states import TERMINAL, TRANSITIONS, SagaState
 from orchestration.invariants.asking import ask, count
 from orchestration.verification import Finding, invariant
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration.core import registry
+from orchestration.core.definition import registry
 from orchestration.invariants.asking import ask, count
 from orchestration.verification import Finding, invariant
 

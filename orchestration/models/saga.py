@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from orchestration.core.states import TERMINAL, SagaState
+from orchestration.core.planning.states import TERMINAL, SagaState
 from orchestration.models.ids import new_id
 
 LIVE = sorted(state.value for state in SagaState if state not in TERMINAL)

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.core.states import Direction, StepState
+from orchestration.core.planning.states import Direction, StepState
 
 
 class SagaStep(models.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from orchestration.core.arguments import shown
+from orchestration.core.definition.arguments import shown
 
 Age = timedelta | None
 """None: it is never removed."""

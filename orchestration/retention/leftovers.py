@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 
-from orchestration.database import connection
+from orchestration.engine.database.connection import connection
 from orchestration.models import DeadLetter, QueueProbe
 from orchestration.retention.registry import Batch, Round, prunes
 

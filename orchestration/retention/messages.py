@@ -9,7 +9,7 @@ from collections import Counter
 from uuid import UUID
 
 from orchestration.conf import engine_settings
-from orchestration.database import connection
+from orchestration.engine.database.connection import connection
 from orchestration.retention.registry import Batch, Round, prunes
 
 _SENT = """

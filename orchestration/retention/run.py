@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from django.db import OperationalError
 
-from orchestration.database import connection, transaction
-from orchestration.engine.reading import database_now
+from orchestration.engine.database.connection import connection, transaction
+from orchestration.engine.rows.reading import database_now
 from orchestration.retention.ages import Age
 from orchestration.retention.registry import Batch, Kind, Round
 

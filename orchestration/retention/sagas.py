@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from orchestration.core.states import TERMINAL, SagaState
-from orchestration.database import connection
+from orchestration.core.planning.states import TERMINAL, SagaState
+from orchestration.engine.database.connection import connection
 from orchestration.invariants.asking import facts
 from orchestration.retention.registry import Batch, Round, Take, prunes
 

@@ -11,16 +11,23 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from orchestration.core import registry
-from orchestration.core.arguments import is_name, shown
-from orchestration.core.binding import takers_of
-from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.definition import registry
+from orchestration.core.definition.arguments import is_name, shown
+from orchestration.core.definition.binding import takers_of
+from orchestration.core.planning.states import (
+    FINISHED,
+    FORWARD_STATES,
+    TERMINAL,
+    Direction,
+    SagaState,
+    StepState,
+)
 from orchestration.core.storable import LONGEST_MESSAGE, is_storable_text
-from orchestration.database import transaction
-from orchestration.engine.history import move, note
-from orchestration.engine.incidents import resolve_incidents
-from orchestration.engine.locks import lock_saga
-from orchestration.engine.reading import database_now
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.incidents.opening import resolve_incidents
+from orchestration.engine.rows.history import move, note
+from orchestration.engine.rows.locks import lock_saga
+from orchestration.engine.rows.reading import database_now
 from orchestration.errors import InvalidDecision, TransitionRefused, UnknownDefinition
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services.waking import wake

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestration.database import transaction
-from orchestration.engine.incidents import open_incident, resolve_incidents
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.incidents.opening import open_incident, resolve_incidents
 from orchestration.models import Saga
 from orchestration.models.saga import LIVE
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.db.models.functions import Now
 
-from orchestration.database import transaction
-from orchestration.engine import relay
-from orchestration.engine.history import note
-from orchestration.engine.locks import lock_saga
-from orchestration.engine.set_aside import close_told
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.outbox import relay
+from orchestration.engine.outbox.set_aside import close_told
+from orchestration.engine.rows.history import note
+from orchestration.engine.rows.locks import lock_saga
 from orchestration.errors import MessageNotFound, TransitionRefused
 from orchestration.models import OutboxMessage
 from orchestration.services.deciding import check_decision

@@ -10,19 +10,19 @@ from django.db.models.functions import Now
 from django.utils.module_loading import autodiscover_modules
 from pydantic import ValidationError
 
-from orchestration.core import registry
-from orchestration.core.binding import build_command
 from orchestration.core.carrying import read_message
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.references import Message, StepReference
-from orchestration.core.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
+from orchestration.core.definition import registry
+from orchestration.core.definition.binding import build_command
+from orchestration.core.definition.references import Message, StepReference
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.core.storable import facts_of
-from orchestration.database import transaction
-from orchestration.engine.claims import Claim, StepMessage
-from orchestration.engine.contexts import context_for
-from orchestration.engine.history import move, note
-from orchestration.engine.locks import lock_saga, saga_of
-from orchestration.engine.participants import participant_for
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.rows.history import move, note
+from orchestration.engine.rows.locks import lock_saga, saga_of
+from orchestration.engine.steps.claims import Claim, StepMessage
+from orchestration.engine.steps.contexts import context_for
+from orchestration.engine.steps.participants import participant_for
 from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Saga, SagaStep
 from orchestration.sentences import findings

@@ -11,19 +11,19 @@ from pydantic import ValidationError
 
 from orchestration.clock import with_zone
 from orchestration.conf import engine_settings
-from orchestration.core import registry
-from orchestration.core.arguments import shown
 from orchestration.core.carrying import NotCarried, carried
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.envelope import SPECVERSION, check_envelope, dataschema_of
-from orchestration.core.references import Message
+from orchestration.core.definition import registry
+from orchestration.core.definition.arguments import shown
+from orchestration.core.definition.references import Message
+from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.storable import MOST_BYTES, is_storable_text, size_of
-from orchestration.crash_points import reach
-from orchestration.database import connection, how_to_open, transaction
-from orchestration.engine import outbox
-from orchestration.engine.beginning import begin
-from orchestration.engine.misfits import fitted, of_another
-from orchestration.engine.reading import database_now
+from orchestration.crash.points import reach
+from orchestration.engine.database.connection import connection, how_to_open, transaction
+from orchestration.engine.flow.misfits import fitted, of_another
+from orchestration.engine.flow.starting import begin
+from orchestration.engine.messages.envelope import SPECVERSION, check_envelope, dataschema_of
+from orchestration.engine.outbox import writing
+from orchestration.engine.rows.reading import database_now
 from orchestration.errors import BusinessKeyTaken, InputRefused, InvalidEnvelope, OutboxOutsideTransaction
 from orchestration.models import Saga
 from orchestration.sentences import findings
@@ -96,7 +96,7 @@ def start_saga(
         return _already_started(definition, business_key, data)
     names = (saga.reference, saga.id, saga.business_key)
     transaction.on_commit(partial(reach, "K2", about=names))
-    outbox.wake_after_commit()
+    writing.wake_after_commit()
     reach("K1", about=names)
     return saga
 
@@ -150,7 +150,7 @@ def publish_event(
     check_envelope(envelope, most_bytes=engine_settings().MAX_MESSAGE_BYTES - 4096)
     _check_awaited(type, envelope)
     for queue in ("", *engine_settings().SUBSCRIBERS):
-        outbox.put("event", payload=envelope, queue=queue)
+        writing.put("event", payload=envelope, queue=queue)
     return identity
 
 

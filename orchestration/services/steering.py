@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from orchestration.core import registry
-from orchestration.core.plan import pivot_has_begun
-from orchestration.core.states import FORWARD_STATES, TERMINAL, SagaState
-from orchestration.database import transaction
-from orchestration.engine.failures import begin_undo
-from orchestration.engine.history import note
-from orchestration.engine.locks import lock_saga
-from orchestration.engine.reading import newest_rows, view_of
+from orchestration.core.definition import registry
+from orchestration.core.planning.plan import pivot_has_begun
+from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, SagaState
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.rows.history import note
+from orchestration.engine.rows.locks import lock_saga
+from orchestration.engine.rows.reading import newest_rows, view_of
+from orchestration.engine.steps.failures import begin_undo
 from orchestration.errors import TransitionRefused
 from orchestration.models import Saga
 from orchestration.services.deciding import check_name, check_reason

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestration.crash_points import reach
-from orchestration.database import transaction
-from orchestration.engine import outbox
+from orchestration.crash.points import reach
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.outbox import writing
 from orchestration.models import Saga
 
 
 def wake(saga: Saga) -> None:
     """Have somebody look at the saga once the caller's decision is committed."""
     transaction.on_commit(partial(reach, "K20", about=[saga.id]))
-    outbox.put("dispatch", saga_id=saga.id)
+    writing.put("dispatch", saga_id=saga.id)

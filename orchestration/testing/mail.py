@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from orchestration.core.canvas import Call, Stage
-from orchestration.engine.transport import Address
+from orchestration.core.planning.canvas import Call, Stage
+from orchestration.engine.messages.transport import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,18 +12,18 @@ from django.db.models import F, Q
 from django.utils.module_loading import autodiscover_modules
 
 from orchestration.conf import engine_settings
-from orchestration.core import registry
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.nodes import ANYBODY
-from orchestration.core.outcome import NotNeeded
-from orchestration.core.references import Message
-from orchestration.core.states import TERMINAL, SagaState
-from orchestration.database import transaction
-from orchestration.engine.advance import advance
-from orchestration.engine.drain import drain
-from orchestration.engine.reading import database_now
-from orchestration.engine.receipts import put_back_lost_events
-from orchestration.engine.transport import use_transport
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import ANYBODY
+from orchestration.core.definition.outcome import NotNeeded
+from orchestration.core.definition.references import Message
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.states import TERMINAL, SagaState
+from orchestration.engine.database.connection import transaction
+from orchestration.engine.flow.advance import advance
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.drain import drain
+from orchestration.engine.outbox.receipts import put_back_lost_events
+from orchestration.engine.rows.reading import database_now
 from orchestration.errors import SagaNotFound, UnknownDefinition
 from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage, QueueProbe, Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, publish_event, resume_saga, retry_step, start_saga

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from orchestration.core.arguments import is_name, is_whole, shown
-from orchestration.core.context import StepContext
-from orchestration.core.outcome import NotNeeded
-from orchestration.core.references import Message
-from orchestration.engine.participants import Participant, everyone, participant_for
+from orchestration.core.definition.arguments import is_name, is_whole, shown
+from orchestration.core.definition.outcome import NotNeeded
+from orchestration.core.definition.references import Message
+from orchestration.core.planning.context import StepContext
+from orchestration.engine.steps.participants import Participant, everyone, participant_for
 from orchestration.errors import OutcomeUnknown, StepRejected
 
 Times = str | Iterable[str] | Mapping[str, int]

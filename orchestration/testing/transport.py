@@ -9,20 +9,20 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from orchestration.core.canvas import Call, Canvas, Stage
-from orchestration.core.states import Direction
-from orchestration.crash_points import reach
-from orchestration.engine.advance import advance
-from orchestration.engine.attempts import Verdict
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.copies import acknowledge
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.participants import participant_for
-from orchestration.engine.perform import perform
-from orchestration.engine.probes import answer
-from orchestration.engine.seals import unsealed
-from orchestration.engine.settle import settle
-from orchestration.engine.transport import Address
+from orchestration.core.planning.canvas import Call, Canvas, Stage
+from orchestration.core.planning.states import Direction
+from orchestration.crash.points import reach
+from orchestration.engine.flow.advance import advance
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.messages.probes import answer
+from orchestration.engine.messages.seals import unsealed
+from orchestration.engine.messages.transport import Address
+from orchestration.engine.outbox.copies import acknowledge
+from orchestration.engine.steps.attempts import Verdict
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.participants import participant_for
+from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.settle import settle
 from orchestration.errors import StepError
 from orchestration.testing.mail import (
     Chord,

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
+from orchestration.engine.incidents.printed import manage
 from orchestration.money import format_minor
-from orchestration.printed import manage
 from orders.models import Product
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import StringConstraints
 
-from orchestration.core.standing import kept_steps
+from orchestration.core.planning.standing import kept_steps
 from orders.models import Order
 from orders.services.reading import OrderInFull
 from orders.services.requests import Plain

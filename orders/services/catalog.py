@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.module_loading import import_string
 
-from orchestration.core.arguments import plain, shown
+from orchestration.core.definition.arguments import plain, shown
 from orchestration.core.storable import is_storable_text
 from orchestration.money import UnknownCurrency, to_minor_units
 from orders.errors import CatalogError, Problem

@@ -8,12 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from orchestration import Failure
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.nodes import Nothing, Step
-from orchestration.core.plan import pivot_has_begun
-from orchestration.core.standing import Effect, effect_of
-from orchestration.core.states import FINISHED, FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
-from orchestration.core.views import SagaView, StepView
+from orchestration.core.definition.nodes import Nothing, Step
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.plan import pivot_has_begun
+from orchestration.core.planning.standing import Effect, effect_of
+from orchestration.core.planning.states import (
+    FINISHED,
+    FORWARD_STATES,
+    TERMINAL,
+    Direction,
+    SagaState,
+    StepState,
+)
+from orchestration.core.planning.views import SagaView, StepView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

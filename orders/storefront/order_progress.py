@@ -13,9 +13,9 @@ from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from orchestration import Failure
-from orchestration.core import registry
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.definition import registry
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.sentences import sentence

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from orchestration.core.standing import Effect
-from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.planning.standing import Effect
+from orchestration.core.planning.states import Direction, SagaState, StepState
 from orders import contracts as orders
 from orders.status import OrderStatus
 from orders.storefront.order_facts import SagaFacts

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.frontier import mirrored
-from orchestration.core.nodes import Choice, Node, Parallel, Sequence, Step, Wait
-from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.definition.nodes import Choice, Node, Parallel, Sequence, Step, Wait
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.frontier import mirrored
+from orchestration.core.planning.states import Direction, SagaState, StepState
 from orders.cancel_reasons import reason_for
 from orders.storefront import story_notes as notes
 from orders.storefront.order_facts import SagaFacts, StepFacts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orchestration.core.states import StepState
+from orchestration.core.planning.states import StepState
 from orders.storefront.order_facts import StepFacts
 
 SLOW_AFTER = timedelta(seconds=5)

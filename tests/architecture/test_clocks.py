@@ -15,18 +15,18 @@ OWN_CLOCK = {
 }  # fmt: skip
 ALLOWED = {
     # When a process reached a point where a test has it die: evidence for the judge of that test.
-    "orchestration/crash_points.py",
+    "orchestration/crash/points.py",
     # How old a saga is, on a page for people.
     "orchestration/admin/filters.py",
     "orchestration/admin/saga_page.py",
     "orchestration/admin/sagas.py",
-    "orchestration/terminal/pages.py",
+    "orchestration/operations/terminal/pages.py",
     # When a step that had no message began: for Flower, which shows it.
-    "orchestration/engine/celery_ahead.py",
+    "orchestration/broker/ahead.py",
     # Ids that lie together in an index; nothing is ordered by them.
     "orchestration/models/ids.py",
     # When a message was taken from Redis, as kombu's own transport notes it: compared with the clocks of workers alone.
-    "orchestration/redis_transport.py",
+    "orchestration/broker/redis_transport.py",
 }
 TIMED = {"countdown", "eta", "expires"}
 """Arguments that would make a worker's clock decide when a message counts."""

@@ -17,10 +17,10 @@ from django.core.management.base import BaseCommand
 
 from config.celery import app
 from config.supervisor import options
-from orchestration.core import registry
-from orchestration.core.references import StepReference
-from orchestration.core.svg import svg
-from orchestration.runbooks import KINDS
+from orchestration.core.definition import registry
+from orchestration.core.definition.references import StepReference
+from orchestration.drawing.svg import svg
+from orchestration.engine.incidents.runbooks import KINDS
 from orchestration.verification import discover
 from tests.browser.pictures import FLOW, IMAGES, PICTURES
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import connections, router
 from django.test import override_settings
 
-from orchestration import database
+from orchestration.engine.database import connection as database
 from orchestration.models import Saga
 
 ENGINE = Path(__file__).resolve().parents[2] / "orchestration"

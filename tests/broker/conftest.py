@@ -33,7 +33,7 @@ def errands(
 ) -> Iterator[Errands]:
     """A worker that takes the errands' queues from a broker of its own."""
     # Only the worker sends: this process would do so at the broker of all the other tests.
-    monkeypatch.setattr("orchestration.engine.outbox.relay.wake", lambda: None)
+    monkeypatch.setattr("orchestration.engine.outbox.writing.relay.wake", lambda: None)
     ledger = tmp_path / "ledger"
     with (
         own_valkey() as valkey,

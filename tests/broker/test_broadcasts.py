@@ -15,9 +15,9 @@ from celery import current_app
 from django.db import transaction
 from kombu.clocks import LamportClock
 
+from orchestration.broker.wire import fault_of_kept
 from orchestration.models import DeadLetter, Saga
 from orchestration.services import start_saga
-from orchestration.wire import fault_of_kept
 from tests.bootstrap.running_system import wait_until
 from tests.orchestration.poison import Pill, past_pivot
 from tests.orchestration.worker_process import WorkerProcess, empty, worker_process

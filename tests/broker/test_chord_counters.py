@@ -10,7 +10,7 @@ import pytest
 from celery import Celery, chain, chord, signature
 from celery.exceptions import ChordError
 
-from config.chord_counters import ChordCounters
+from orchestration.broker.chord_counters import ChordCounters
 from tests.broker.own_valkey import OwnValkey, own_valkey
 
 BODY = signature("body", immutable=True)

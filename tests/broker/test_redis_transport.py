@@ -13,8 +13,8 @@ from celery import current_app
 from kombu import Connection
 from redis.exceptions import ReadOnlyError
 
-from orchestration import redis_transport
-from orchestration.redis_transport import ACKNOWLEDGE_WITHIN
+from orchestration.broker import redis_transport
+from orchestration.broker.redis_transport import ACKNOWLEDGE_WITHIN
 from tests.broker.own_valkey import OwnValkey, own_valkey
 
 
@@ -219,7 +219,7 @@ def test_a_body_is_decoded_once(
         return decode(body, **options)
 
     monkeypatch.setattr(base64, "b64decode", counted)
-    with Connection(valkey.url(0), transport="orchestration.redis_transport:Transport") as connection:
+    with Connection(valkey.url(0), transport="orchestration.broker.redis_transport:Transport") as connection:
         queue: Any = connection.SimpleQueue(f"once_{encoding}")
         if encoding is None:
             queue.producer.channel.body_encoding = None

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from orchestration.engine.conflicts import PAUSES, again_after_conflict
+from orchestration.engine.database.conflicts import PAUSES, again_after_conflict
 from orchestration.models import Saga, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration import sample

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections, transaction
 
-from orchestration.engine.connections import drop_dead_connections
+from orchestration.broker.connections import drop_dead_connections
 from orchestration.models import Saga, SagaStep
 from tests.bootstrap.running_system import wait_until
 from tests.broker import errand

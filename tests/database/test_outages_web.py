@@ -22,7 +22,7 @@ def outage(
     request: pytest.FixtureRequest, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AbstractContextManager[None]]:
     """Begins with `with`; no relay thread writes beside it."""
-    monkeypatch.setattr("orchestration.engine.relay.wake", lambda: None)
+    monkeypatch.setattr("orchestration.engine.outbox.relay.wake", lambda: None)
     with prepared(request.param):
         yield OUTAGES[request.param]()
 

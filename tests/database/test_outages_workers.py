@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.db import Error as DatabaseError
 
-from orchestration.engine.ahead import Ahead
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.participants import Participant
-from orchestration.engine.perform import Performed, perform
-from orchestration.engine.reading import database_now
-from orchestration.engine.sweep import sweep
+from orchestration.engine.outbox.sweep import sweep
+from orchestration.engine.rows.reading import database_now
+from orchestration.engine.steps.ahead import Ahead
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.participants import Participant
+from orchestration.engine.steps.perform import Performed, perform
 from orchestration.models import SagaStep
 from orchestration.testing import SagaRun
 from tests.bootstrap.running_system import wait_until
@@ -78,8 +78,8 @@ def test_a_saga_waits_for_the_database_and_goes_on_with_one_effect_and_one_attem
             raise
 
     # Whichever of both asks the database first.
-    monkeypatch.setattr("orchestration.heartbeat.sweep", tried(sweep))
-    monkeypatch.setattr("orchestration.heartbeat.database_now", tried(database_now))
+    monkeypatch.setattr("orchestration.broker.heartbeat.sweep", tried(sweep))
+    monkeypatch.setattr("orchestration.broker.heartbeat.database_now", tried(database_now))
     monkeypatch.setattr("orchestration.participant.perform", performed)
     monkeypatch.setattr(sample.do_charge, "act", slow_charge)
     run = by_worker(trip, INPUT)

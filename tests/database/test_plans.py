@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from orchestration.engine.drain import drain
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.drain import drain
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.models import OutboxMessage, Saga
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport

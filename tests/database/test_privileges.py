@@ -13,8 +13,8 @@ from django.db import connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 
 from config import database_roles
-from orchestration.owner import as_owner
-from orchestration.privileges import may, put_right, too_little, too_much
+from orchestration.engine.database.owner import as_owner
+from orchestration.engine.database.privileges import may, put_right, too_little, too_much
 from tests.roles import superuser_url
 
 HISTORY, SAGAS = "orchestration_sagaevent", "orchestration_saga"
@@ -225,7 +225,7 @@ def test_the_owner_works_in_the_same_database_under_the_same_alias(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test's database has another name than the settings said: the owner must never be led to the real one."""
-    monkeypatch.setattr("orchestration.owner.has_owner", lambda: True)
+    monkeypatch.setattr("orchestration.engine.database.owner.has_owner", lambda: True)
     connection.ensure_connection()
     usual, name = connections["default"], connection.settings_dict["NAME"]
     with as_owner():

@@ -10,10 +10,10 @@ import pytest
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
-from orchestration.engine import leases
-from orchestration.engine.claims import Claim, renew_lease
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import sweep
+from orchestration.engine.steps import leases
+from orchestration.engine.steps.claims import Claim, renew_lease
 from orchestration.models import Saga, SagaEvent
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport

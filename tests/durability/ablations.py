@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from orchestration.core import undoing
-from orchestration.engine import acting, claims, perform, records, sharing
-from orchestration.engine.attempts import Verdict
+from orchestration.core.planning import undoing
+from orchestration.engine.steps import acting, claims, perform, records, sharing
+from orchestration.engine.steps.attempts import Verdict
 from orchestration.services import steering
 from tests.durability import schedules, switching_off, trip
 from tests.durability.world import World

@@ -17,7 +17,7 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core.context import Failure
+from orchestration.core.planning.context import Failure
 from orchestration.participant import performs
 from tests.durability.provider import Provider
 

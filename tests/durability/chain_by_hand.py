@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration.crash_points import listening
+from orchestration.crash.points import listening
 from orchestration.testing import SagaRun
 from tests.durability.chain import Go, provider, straight
 from tests.durability.processes import Fate, Processes

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from django.db import transaction
 
-from orchestration.core.definition import SagaDefinition
-from orchestration.crash_points import Armed, arm
-from orchestration.engine.transport import use_transport
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.crash.points import Armed, arm
+from orchestration.engine.messages.transport import use_transport
 from orchestration.models import Saga
 from orchestration.services import start_saga
 from orchestration.testing.run import RESTING

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from orchestration.crash_points import listening
+from orchestration.crash.points import listening
 from tests.durability import chain
 from tests.durability.trip import TABLE
 from tests.durability.world import World

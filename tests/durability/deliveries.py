@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from orchestration.engine.drain import drain
-from orchestration.engine.sweep import sweep
+from orchestration.engine.outbox.drain import drain
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.testing.mail import EventMail, Habits, Mail, ProbeMail, SettleMail, StepMail
 from orchestration.testing.transport import HandTransport
 from tests.durability.processes import Death, Fate, Processes

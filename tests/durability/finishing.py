@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from orchestration.engine.reading import database_now
+from orchestration.engine.rows.reading import database_now
 from orchestration.models import OutboxMessage, Saga
 from tests.durability.deliveries import Violation
 from tests.durability.trip import provider

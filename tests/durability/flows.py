@@ -7,10 +7,19 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
-from orchestration.core.definition import SagaDefinition, UndoPolicy
-from orchestration.core.nodes import Choice, Node, Nothing, OnTimeout, Parallel, Sequence, Step, Wait
-from orchestration.core.policy import UNDO
-from orchestration.core.references import Message, StepReference, external, local
+from orchestration.core.definition.nodes import (
+    Choice,
+    Node,
+    Nothing,
+    OnTimeout,
+    Parallel,
+    Sequence,
+    Step,
+    Wait,
+)
+from orchestration.core.definition.policy import UNDO
+from orchestration.core.definition.references import Message, StepReference, external, local
+from orchestration.core.definition.saga_definition import SagaDefinition, UndoPolicy
 
 
 class Start(Message):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from orchestration.core.context import StepContext
+from orchestration.core.planning.context import StepContext
 from orchestration.errors import StepRejected
 from tests.durability.provider import complain
 

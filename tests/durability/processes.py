@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from orchestration.core.context import StepContext
-from orchestration.engine.transport import use_transport
+from orchestration.core.planning.context import StepContext
+from orchestration.engine.messages.transport import use_transport
 from orchestration.testing.transport import HandTransport
 from tests.durability.provider import KEYS_KEPT
 

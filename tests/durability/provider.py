@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from orchestration.core.context import StepContext
+from orchestration.core.planning.context import StepContext
 from orchestration.errors import OutcomeUnknown, StepRejected, StepRetryable
 
 MODES = ("decline", "busy", "fail", "effect_then_error", "no_answer")

@@ -15,25 +15,25 @@ from uuid import uuid4
 
 from django.db import connection
 
-from orchestration.core import admission, undoing
 from orchestration.core.memo import Memo
-from orchestration.core.states import FORWARD_STATES, SagaState
-from orchestration.engine import (
+from orchestration.core.planning import admission, undoing
+from orchestration.core.planning.states import FORWARD_STATES, SagaState
+from orchestration.engine.database.prepared import Statement
+from orchestration.engine.flow import starting
+from orchestration.engine.messages.seals import sealed
+from orchestration.engine.messages.transport import transport
+from orchestration.engine.outbox import writing
+from orchestration.engine.rows import history
+from orchestration.engine.steps import (
     acting,
     attempts,
-    beginning,
     claims,
     contexts,
     failures,
-    history,
-    outbox,
     records,
     records_unclaimed,
     settle,
 )
-from orchestration.engine.prepared import Statement
-from orchestration.engine.seals import sealed
-from orchestration.engine.transport import transport
 from orchestration.models import InboxMessage
 
 
@@ -113,7 +113,7 @@ def step_rows_not_unique() -> AbstractContextManager[Any]:
 def business_keys_not_unique() -> AbstractContextManager[Any]:
     return all_of(
         constraint_dropped("orchestration_saga", "saga_one_per_business_key"),
-        sql(beginning, "_BEGIN", "ON CONFLICT (business_key, definition) DO NOTHING"),
+        sql(starting, "_BEGIN", "ON CONFLICT (business_key, definition) DO NOTHING"),
     )
 
 
@@ -170,14 +170,14 @@ def undo_does_not_wait() -> AbstractContextManager[Any]:
 
 
 def sent_before_commit() -> AbstractContextManager[Any]:
-    put = outbox.put
+    put = writing.put
 
     def send_at_once(kind: str, **values: Any) -> Any:
         if kind != "event":
             return put(kind, **values)
         return transport().send_event(sealed(values["payload"]))
 
-    return mock.patch.object(outbox, "put", send_at_once)
+    return mock.patch.object(writing, "put", send_at_once)
 
 
 def believed_at_once() -> AbstractContextManager[Any]:

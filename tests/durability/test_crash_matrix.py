@@ -21,8 +21,8 @@ from config.boot.paths import PROJECT
 from config.durability.stories import STORIES
 from config.durability.table import DIRECTIONS, SITES, cells, combinations, excluded
 from config.management.commands.crash_matrix import Command
-from orchestration import crash_points
-from orchestration.crash_points import COMMITS, MODES, POINTS, Armed, CrashHere, arm, reach
+from orchestration.crash import points as crash_points
+from orchestration.crash.points import COMMITS, MODES, POINTS, Armed, CrashHere, arm, reach
 from orders.sagas import fulfil_order
 from tests.bootstrap.running_system import clean_environment
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.transport import use_transport
 from orchestration.models import Incident, Saga
 from orchestration.services import cancel_saga
 from orchestration.testing.mail import StepMail

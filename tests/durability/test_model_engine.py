@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orchestration.crash_points import listening
+from orchestration.crash.points import listening
 from tests.durability import judge
 from tests.durability.finishing import finish
 from tests.durability.processes import Fate

@@ -1,6 +1,6 @@
 """The pure core under any definition and any history of outcomes: it always knows what is next, and never too early.
 
-No database: a toy shell carries decisions out on plain views, as `engine/advance.py` does on rows.
+No database: a toy shell carries decisions out on plain views, as `engine/flow/advance.py` does on rows.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from orchestration.core import admission, undoing
-from orchestration.core.states import TERMINAL, Direction, SagaState, StepState
+from orchestration.core.planning import admission, undoing
+from orchestration.core.planning.states import TERMINAL, Direction, SagaState, StepState
 from tests.durability import toy_rows
 from tests.durability.flows import Flow, flows
 from tests.durability.toy_answers import Answer

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from orchestration.crash_points import listening
+from orchestration.crash.points import listening
 from orchestration.errors import SendFailed
 from tests.durability.chain import (
     effects,

@@ -18,7 +18,7 @@ from config.boot.paths import DataFolder
 from config.servers.host import Host
 from config.servers.ports import Ports
 from config.servers.valkey import Valkey
-from orchestration.engine.reading import database_now
+from orchestration.engine.rows.reading import database_now
 from orchestration.models import Saga
 from tests.bootstrap.running_system import wait_until
 from tests.durability.chain_run import QUEUES, ChainRun, chain_workers

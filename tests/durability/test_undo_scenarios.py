@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration import saga
-from orchestration.core import registry
+from orchestration.core.definition import registry
 from orchestration.models import InboxDelivery, SagaStep
 from orchestration.services import settle_step, skip_step
 from orchestration.testing import SagaRun

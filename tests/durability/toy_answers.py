@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestration.core.canvas import Call
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.states import Direction
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.canvas import Call
+from orchestration.core.planning.states import Direction
 
 
 class Answer(Enum):

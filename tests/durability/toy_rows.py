@@ -1,16 +1,16 @@
-"""The rows of the toy: one saga on plain values, written as `engine/advance.py` and the records would."""
+"""The rows of the toy: one saga on plain values, written as `engine/flow/advance.py` and the records would."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from orchestration.core.admission import is_its_turn
-from orchestration.core.canvas import Call
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.foresight import Known
-from orchestration.core.states import FORWARD_STATES, TRANSITIONS, Direction, SagaState, StepState
-from orchestration.core.views import SagaView, StepView
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.admission import is_its_turn
+from orchestration.core.planning.canvas import Call
+from orchestration.core.planning.foresight import Known
+from orchestration.core.planning.states import FORWARD_STATES, TRANSITIONS, Direction, SagaState, StepState
+from orchestration.core.planning.views import SagaView, StepView
 from tests.durability.toy_answers import Answer, Flight
 
 FORWARD, UNDO = Direction.FORWARD, Direction.UNDO

@@ -1,6 +1,6 @@
 """A shell around the planning core without database or broker: plain views, plain messages, outcomes from a list.
 
-It admits a message as the real claim does and writes a decision down as `engine/advance.py` does. What it plays is
+It admits a message as the real claim does and writes a decision down as `engine/flow/advance.py` does. What it plays is
 chosen by the test; when the list is at its end, everything works.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
-from orchestration.core.canvas import Call, Canvas, Fork, heads
-from orchestration.core.decisions import (
+from orchestration.core.planning.canvas import Call, Canvas, Fork, heads
+from orchestration.core.planning.decisions import (
     BeginUndo,
     Escalate,
     Finish,
@@ -23,9 +23,16 @@ from orchestration.core.decisions import (
     Settle,
     SettleAbsent,
 )
-from orchestration.core.plan import pivot_has_begun, plan
-from orchestration.core.states import FORWARD_STATES, TERMINAL, TRANSITIONS, Direction, SagaState, StepState
-from orchestration.core.views import StepView
+from orchestration.core.planning.plan import pivot_has_begun, plan
+from orchestration.core.planning.states import (
+    FORWARD_STATES,
+    TERMINAL,
+    TRANSITIONS,
+    Direction,
+    SagaState,
+    StepState,
+)
+from orchestration.core.planning.views import StepView
 from tests.durability.toy_answers import ACTS, Answer, Flight, possible
 from tests.durability.toy_rows import FORWARD, UNDO, ToySaga
 

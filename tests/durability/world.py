@@ -13,14 +13,14 @@ from datetime import timedelta
 from django.db import connection, transaction
 
 from orchestration.conf import engine_settings
-from orchestration.core import policy
-from orchestration.core.canvas import Call
-from orchestration.core.context import StepContext
-from orchestration.core.states import Direction
-from orchestration.engine.transport import Address
+from orchestration.core.definition import policy
+from orchestration.core.planning.canvas import Call
+from orchestration.core.planning.context import StepContext
+from orchestration.core.planning.states import Direction
+from orchestration.engine.database.owner import as_owner
+from orchestration.engine.messages.transport import Address
 from orchestration.errors import BusinessKeyTaken, TransitionRefused
 from orchestration.models import Incident, Saga, SagaStep
-from orchestration.owner import as_owner
 from orchestration.services import (
     cancel_saga,
     pause_saga,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration.core.states import Direction
-from orchestration.engine.claims import StepMessage, claim_step
+from orchestration.core.planning.states import Direction
+from orchestration.engine.steps.claims import StepMessage, claim_step
 from orchestration.testing import SagaRun
 
 

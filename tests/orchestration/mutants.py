@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from orchestration.engine.seals import SEAL, sealed
+from orchestration.engine.messages.seals import SEAL, sealed
 
 DEEP: Any = json.loads("[" * 60 + "]" * 60)
 JUNK: tuple[Any, ...] = (

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from orchestration import Message, StepContext, external, local, nothing, parallel, saga, step
-from orchestration.engine.participants import Participant
+from orchestration.engine.steps.participants import Participant
 from orchestration.participant import performs
 
 _EXECUTED = re.compile(r"EXECUTE orderly_(\w+)_[0-9a-f]{8}\b")

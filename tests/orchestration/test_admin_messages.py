@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from orchestration.engine.inbox import receive_event
+from orchestration.engine.flow.inbox import receive_event
 from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga
 from orchestration.services import publish_event
 from tests.orchestration.test_deliveries import news, waiting

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.db.utils import Error as DatabaseError
 from django.db.utils import IntegrityError
 
-from orchestration.engine.incidents import open_incident
+from orchestration.engine.incidents.opening import open_incident
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.core import policy
-from orchestration.core.policy import AFTER_PIVOT, FORWARD, SETTLE, UNDO, RetryPolicy
+from orchestration.core.definition import policy
+from orchestration.core.definition.policy import AFTER_PIVOT, FORWARD, SETTLE, UNDO, RetryPolicy
 from orchestration.errors import StepRetryable
 from orchestration.models import Incident, SagaEvent, SagaStep
 from orchestration.testing import SagaRun

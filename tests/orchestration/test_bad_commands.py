@@ -9,9 +9,9 @@ import pytest
 from pydantic import field_validator
 
 from orchestration import Message
-from orchestration.engine.bad_commands import look_again
-from orchestration.engine.participants import participant_for
-from orchestration.engine.reading import database_now
+from orchestration.engine.rows.reading import database_now
+from orchestration.engine.steps.bad_commands import look_again
+from orchestration.engine.steps.participants import participant_for
 from orchestration.models import Incident, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from tests.orchestration import sample

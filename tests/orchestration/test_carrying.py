@@ -29,10 +29,10 @@ from pydantic import (
 )
 
 from orchestration import Message, local, saga, step
-from orchestration.core import registry
 from orchestration.core.carrying import NotCarried, carried, read_message
+from orchestration.core.definition import registry
 from orchestration.core.plain_fields import is_plain
-from orchestration.engine import attempts
+from orchestration.engine.steps import attempts
 from orchestration.errors import InputRefused
 from orchestration.models import Saga
 from orchestration.participant import performs

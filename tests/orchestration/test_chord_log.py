@@ -9,7 +9,7 @@ import pytest
 from celery import chord, signature
 from celery.exceptions import ChordError
 
-from orchestration import chord_log
+from orchestration.broker import chord_log
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from orchestration.core.states import Direction
-from orchestration.engine.attempts import Verdict
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.contexts import context_for
-from orchestration.engine.late import keep_late_result
-from orchestration.engine.perform import perform
-from orchestration.engine.transport import use_transport
+from orchestration.core.planning.states import Direction
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.steps.attempts import Verdict
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.contexts import context_for
+from orchestration.engine.steps.late import keep_late_result
+from orchestration.engine.steps.perform import perform
 from orchestration.models import SagaStep
 from orchestration.services import cancel_saga
 from orchestration.testing import SagaRun

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import OperationalError
 
-from orchestration import heartbeat
-from orchestration.engine import advance, misdated_rows, reading
-from orchestration.engine.drift import MOST_APART, REST_SECONDS, Drift
-from orchestration.engine.sweep import Swept
-from orchestration.engine.transport import use_transport
+from orchestration.broker import heartbeat
+from orchestration.engine.flow import advance, misdated_rows
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import Swept
+from orchestration.engine.rows import reading
+from orchestration.engine.rows.drift import MOST_APART, REST_SECONDS, Drift
 from orchestration.models import Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip

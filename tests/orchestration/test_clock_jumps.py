@@ -9,14 +9,14 @@ import pytest
 from django.db.models import F
 
 from orchestration import StepRetryable
-from orchestration.engine import probes
-from orchestration.engine.advance import advance
-from orchestration.engine.misdated_rows import put_misdated_right
-from orchestration.engine.probes import ask
-from orchestration.engine.reading import database_now
-from orchestration.engine.transport import use_transport
+from orchestration.engine.flow.advance import advance
+from orchestration.engine.flow.misdated_rows import put_misdated_right
+from orchestration.engine.messages import probes
+from orchestration.engine.messages.probes import ask
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.rows.reading import database_now
 from orchestration.models import OutboxMessage, QueueProbe, Saga, SagaEvent, SagaStep
-from orchestration.terminal.counting import statistics
+from orchestration.operations.terminal.counting import statistics
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
 from tests.orchestration.sample import TripInput, trip

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connection
 
-from orchestration.engine import reading
-from orchestration.engine.drift import Drift
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import sweep
+from orchestration.engine.rows import reading
+from orchestration.engine.rows.drift import Drift
 from orchestration.models import SagaEvent
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip

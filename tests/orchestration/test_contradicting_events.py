@@ -15,8 +15,8 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.sweep import sweep
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.models import InboxDelivery, InboxMessage, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import effects

@@ -20,10 +20,10 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext, override_settings
 from kombu import Queue
 
-from orchestration.engine.copies import put_back_unheard_copies, receipt_of
-from orchestration.engine.drain import drain
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.copies import put_back_unheard_copies, receipt_of
+from orchestration.engine.outbox.drain import drain
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.models import OutboxMessage
 from orchestration.services import publish_event
 from orchestration.tasks import acknowledge_event

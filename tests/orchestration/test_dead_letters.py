@@ -17,10 +17,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from orchestration.core.envelope import check_envelope
-from orchestration.core.excerpts import excerpt
-from orchestration.engine.dead_letters import letter_of, set_aside
-from orchestration.engine.seals import sealed
+from orchestration.engine.messages.dead_letters import letter_of, set_aside
+from orchestration.engine.messages.envelope import check_envelope
+from orchestration.engine.messages.excerpts import excerpt
+from orchestration.engine.messages.seals import sealed
 from orchestration.errors import InvalidEnvelope
 from orchestration.models import DeadLetter, InboxMessage, OutboxMessage
 from orchestration.services import publish_event

@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 
 from orchestration import saga, step
-from orchestration.core import registry
-from orchestration.crash_points import listening
-from orchestration.engine.perform import perform
-from orchestration.engine.transport import use_transport
+from orchestration.core.definition import registry
+from orchestration.crash.points import listening
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.steps.perform import perform
 from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Incident, SagaEvent
 from orchestration.services import retry_step, settle_step, skip_step

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration import Message, SagaDefinition, external, saga, step
-from orchestration.core import registry
+from orchestration.core.definition import registry
 from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.participant import performs
 from orchestration.services import settle_step

@@ -25,12 +25,12 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.nodes import Node
-from orchestration.core.validation import faults
-from orchestration.engine.participants import Participant
+from orchestration.broker.task_checks import check_tasks
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Node
+from orchestration.core.definition.validation import faults
+from orchestration.engine.steps.participants import Participant
 from orchestration.errors import DefinitionError
-from orchestration.task_checks import check_tasks
 from tests.orchestration import sample
 
 

@@ -17,10 +17,10 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from config.boot.paths import PROJECT
-from orchestration.core import registry
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.core.definition import registry
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.models import InboxDelivery, InboxMessage, Saga
 from orchestration.testing import SagaRun
 from tests.bootstrap.running_system import wait_until
@@ -112,7 +112,7 @@ def test_with_one_saga_storing_and_applying_are_one_transaction(monkeypatch: pyt
     def fails(*_: object, **more: object) -> None:
         raise RuntimeError("the process has a bug")
 
-    monkeypatch.setattr("orchestration.engine.waits.resolve_incidents", fails)
+    monkeypatch.setattr("orchestration.engine.flow.waits.resolve_incidents", fails)
     with pytest.raises(RuntimeError):
         receive_event(news(key))
     assert not InboxMessage.objects.exists()
@@ -138,7 +138,7 @@ import json, sys
 import django
 django.setup()
 import tests.orchestration.verdict
-from orchestration.engine.inbox import receive_event
+from orchestration.engine.flow.inbox import receive_event
 receive_event(json.loads(sys.argv[1]))
 """
 
@@ -182,7 +182,7 @@ def test_the_broker_delivers_it_once_more_to_those_that_are_left() -> None:
 
 def test_a_saga_that_is_started_at_the_same_moment_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The event does not see the saga, whose start is not committed; nor does its wait see the event, which is not either."""
-    from orchestration.engine import inbox
+    from orchestration.engine.flow import inbox
 
     key = str(uuid4())
     [run] = waiting(key, verdict)

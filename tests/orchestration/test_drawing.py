@@ -24,16 +24,16 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.drawing.layout import lay_out
-from orchestration.core.drawing.shapes import Bar, Box, Diamond
-from orchestration.core.drawing.style import DARK, LIGHT, Colours, Theme
-from orchestration.core.drawing.words import duration
-from orchestration.core.mermaid import mermaid
-from orchestration.core.nodes import Node
-from orchestration.core.states import StepState
-from orchestration.core.svg import svg
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Node
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.states import StepState
+from orchestration.drawing.layout import lay_out
+from orchestration.drawing.mermaid import mermaid
+from orchestration.drawing.shapes import Bar, Box, Diamond
+from orchestration.drawing.style import DARK, LIGHT, Colours, Theme
+from orchestration.drawing.svg import svg
+from orchestration.drawing.words import duration
 from tests.orchestration.sample import trip
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestration.engine.claims import claim_step
-from orchestration.engine.release import end_leases
+from orchestration.engine.steps.claims import claim_step
+from orchestration.engine.steps.release import end_leases
 from orchestration.models import Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.deliveries import message

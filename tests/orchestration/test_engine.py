@@ -11,11 +11,11 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.test import override_settings
 
-from orchestration.core.states import TERMINAL, TRANSITIONS, SagaState, StepState
-from orchestration.database import how_to_open
-from orchestration.engine.drain import drain
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import Address, use_transport
+from orchestration.core.planning.states import TERMINAL, TRANSITIONS, SagaState, StepState
+from orchestration.engine.database.connection import how_to_open
+from orchestration.engine.messages.transport import Address, use_transport
+from orchestration.engine.outbox.drain import drain
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.errors import (
     BusinessKeyTaken,
     OutboxOutsideTransaction,

@@ -29,11 +29,11 @@ from pydantic import (
 
 from orchestration import Message, external, nothing, saga, step
 from orchestration.checks import check_definitions
-from orchestration.core import registry
 from orchestration.core.carrying import read_message
-from orchestration.core.examples import example_of
+from orchestration.core.definition import registry
+from orchestration.core.definition.examples import example_of
+from orchestration.engine.incidents.runbooks import runbook
 from orchestration.models import SagaStep
-from orchestration.runbooks import runbook
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
 from tests.orchestration.sample import Seat, TripInput

@@ -14,9 +14,9 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.foresight import Ends, Follows, Known, Unclear, foresee
-from orchestration.core.nodes import Node
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Node
+from orchestration.core.planning.foresight import Ends, Follows, Known, Unclear, foresee
 
 
 class Thing(Message):

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.engine import relay
-from orchestration.engine.reading import database_now
+from orchestration.engine.outbox import relay
+from orchestration.engine.rows.reading import database_now
 from orchestration.errors import TransitionRefused
 from orchestration.models import SagaStep
 from orchestration.services import retry_step, settle_step

@@ -13,10 +13,10 @@ import redis
 from celery import current_app
 from django.db import transaction
 
-from orchestration.engine.seals import sealed
+from orchestration.broker.wire import fault_of_entry, fault_of_headers
+from orchestration.engine.messages.seals import sealed
 from orchestration.models import DeadLetter, InboxMessage, Saga
 from orchestration.services import start_saga
-from orchestration.wire import fault_of_entry, fault_of_headers
 from tests.bootstrap.running_system import wait_until
 from tests.orchestration.poison import Pill, past_pivot
 from tests.orchestration.worker_process import WorkerProcess, empty, publish_raw, worker_process

@@ -9,10 +9,10 @@ import pytest
 from django.db.models import F
 
 from orchestration import saga, step
-from orchestration.core import registry
-from orchestration.core.states import Direction
-from orchestration.engine.contexts import context_for
-from orchestration.engine.late import keep_late_result
+from orchestration.core.definition import registry
+from orchestration.core.planning.states import Direction
+from orchestration.engine.steps.contexts import context_for
+from orchestration.engine.steps.late import keep_late_result
 from orchestration.models import Incident
 from orchestration.services import retry_step, settle_step, skip_step
 from orchestration.testing import SagaRun

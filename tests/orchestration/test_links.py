@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from orchestration.engine import celery_ahead, celery_links
-from orchestration.engine.celery_ahead import ahead_of, show
-from orchestration.engine.celery_canvas import ADVANCE
-from orchestration.engine.celery_links import Links
-from orchestration.engine.sharing import RanAhead
+from orchestration.broker import ahead as celery_ahead
+from orchestration.broker import links as celery_links
+from orchestration.broker.ahead import ahead_of, show
+from orchestration.broker.canvas import ADVANCE
+from orchestration.broker.links import Links
+from orchestration.engine.steps.sharing import RanAhead
 from orchestration.errors import SendFailed, StepRejected
 
 SAGA = uuid4()

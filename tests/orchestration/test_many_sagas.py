@@ -17,22 +17,22 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from orchestration.core.envelope import dataschema_of
-from orchestration.engine.claims import Claim, renew_lease
-from orchestration.engine.dead_letters import letter_of, set_aside
-from orchestration.engine.drain import drain
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.locks import lock_saga
-from orchestration.engine.misfits import wake_for_deliveries
-from orchestration.engine.probes import answer
-from orchestration.engine.reading import newest_rows
-from orchestration.engine.receipts import put_back_lost_events
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
-from orchestration.lookup import saga_called
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.flow.misfits import wake_for_deliveries
+from orchestration.engine.messages.dead_letters import letter_of, set_aside
+from orchestration.engine.messages.envelope import dataschema_of
+from orchestration.engine.messages.probes import answer
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.drain import drain
+from orchestration.engine.outbox.receipts import put_back_lost_events
+from orchestration.engine.outbox.sweep import sweep
+from orchestration.engine.rows.locks import lock_saga
+from orchestration.engine.rows.reading import newest_rows
+from orchestration.engine.steps.claims import Claim, renew_lease
 from orchestration.models import DeadLetter, InboxMessage, Incident, Saga, SagaEvent
+from orchestration.operations.lookup import saga_called
+from orchestration.operations.terminal.counting import statistics
 from orchestration.services import find_saga
-from orchestration.terminal.counting import statistics
 from orchestration.testing import SagaRun
 from orchestration.testing.mail import Habits
 from orchestration.testing.transport import HandTransport

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from orchestration.mirror import keep_failure
+from orchestration.broker.mirror import keep_failure
 
 pytestmark = pytest.mark.django_db
 LOOP: dict[str, Any] = {}

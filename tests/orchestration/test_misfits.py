@@ -11,10 +11,10 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 
-from orchestration.core.references import Message
-from orchestration.engine import misfits
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.misfits import look_again
+from orchestration.core.definition.references import Message
+from orchestration.engine.flow import misfits
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.flow.misfits import look_again
 from orchestration.errors import InvalidEnvelope
 from orchestration.models import InboxDelivery, InboxMessage, Incident, OutboxMessage
 from orchestration.services import publish_event
@@ -139,7 +139,7 @@ def test_where_one_saga_can_take_it_and_another_cannot_each_goes_its_way(
     def picky(wait: Any, envelope: dict[str, Any]) -> Any:
         return usual(wait, {"data": WRONG} if wait is ledger.waits[EVENT] else envelope)
 
-    monkeypatch.setattr("orchestration.engine.waits.fitted", picky)
+    monkeypatch.setattr("orchestration.engine.flow.waits.fitted", picky)
     event = news(key)
     assert receive_event(event) == [first.id]
     assert fates(key) == {"verdict.run": "applied", "verdict.ledger": "due"}

@@ -10,11 +10,12 @@ from uuid import uuid4
 import pytest
 from celery import current_app
 
-from orchestration import consumer, tasks
+from orchestration import tasks
+from orchestration.broker import consumer
+from orchestration.broker.consumer import CarefulConsumer
 from orchestration.conf import engine_settings
-from orchestration.consumer import CarefulConsumer
-from orchestration.core.envelope import check_envelope
-from orchestration.engine.seals import sealed, unsealed
+from orchestration.engine.messages.envelope import check_envelope
+from orchestration.engine.messages.seals import sealed, unsealed
 from orchestration.errors import InvalidEnvelope
 from orchestration.models import InboxDelivery, InboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun

@@ -18,7 +18,7 @@ from orchestration import (
     StepRejected,
     StepRetryable,
 )
-from orchestration.engine import attempts
+from orchestration.engine.steps import attempts
 from orchestration.models import SagaEvent
 from orchestration.testing import SagaRun
 from tests.orchestration import sample

@@ -16,9 +16,9 @@ from django.db import transaction
 from django.test import override_settings
 from kombu import compression
 
+from orchestration.broker.unpacking import Damaged, UnpacksTooLarge
 from orchestration.models import DeadLetter, Saga
 from orchestration.services import start_saga
-from orchestration.unpacking import Damaged, UnpacksTooLarge
 from tests.bootstrap.running_system import wait_until
 from tests.orchestration.poison import Pill, past_pivot
 from tests.orchestration.worker_process import (
@@ -77,7 +77,7 @@ def test_a_header_cannot_ask_for_memory() -> None:
 def test_every_kind_that_kombu_has_is_bounded() -> None:
     """A new kombu that knows another one makes somebody decide about it."""
     for kind in compression.encoders():
-        assert compression.get_decoder(kind).__module__ == "orchestration.unpacking", kind
+        assert compression.get_decoder(kind).__module__ == "orchestration.broker.unpacking", kind
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration import Message, StepContext, external, local
-from orchestration.engine.participants import Participant, participant_for
+from orchestration.engine.steps.participants import Participant, participant_for
 from orchestration.errors import DefinitionError
 from orchestration.testing import SagaRun
 from tests.orchestration import sample

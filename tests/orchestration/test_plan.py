@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.canvas import Call, Fork, heads
-from orchestration.core.decisions import (
+from orchestration.core.planning.canvas import Call, Fork, heads
+from orchestration.core.planning.decisions import (
     BeginUndo,
     Escalate,
     Finish,
@@ -19,9 +19,9 @@ from orchestration.core.decisions import (
     Settle,
     SettleAbsent,
 )
-from orchestration.core.plan import plan
-from orchestration.core.states import Direction, SagaState, StepState
-from orchestration.core.views import SagaView, StepView
+from orchestration.core.planning.plan import plan
+from orchestration.core.planning.states import Direction, SagaState, StepState
+from orchestration.core.planning.views import SagaView, StepView
 from tests.orchestration.sample import trip
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.db import transaction
 
 from orchestration.conf import engine_settings
-from orchestration.core.definition import SagaDefinition
+from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.models import Incident, Saga
 from orchestration.services import start_saga
 from orchestration.testing.run import RESTING

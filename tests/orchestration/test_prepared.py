@@ -9,10 +9,10 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.database_errors import is_unavailable
-from orchestration.engine import prepared
-from orchestration.engine.conflicts import again_after_conflict
-from orchestration.engine.prepared import Statement
+from orchestration.engine.database import prepared
+from orchestration.engine.database.conflicts import again_after_conflict
+from orchestration.engine.database.errors import is_unavailable
+from orchestration.engine.database.prepared import Statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from orchestration.engine import probes
-from orchestration.engine.reading import database_now
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages import probes
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.rows.reading import database_now
 from orchestration.models import QueueProbe, Saga, SagaEvent
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.engine.receipts import put_back_lost_events
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.receipts import put_back_lost_events
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.models import InboxMessage, OutboxMessage
 from orchestration.testing import SagaRun
 from orchestration.testing.mail import EventMail

@@ -15,8 +15,8 @@ from orchestration import (
     StepRetryable,
     external,
 )
-from orchestration.engine.failures import UNREACHABLE_AFTER
-from orchestration.engine.participants import Participant
+from orchestration.engine.steps.failures import UNREACHABLE_AFTER
+from orchestration.engine.steps.participants import Participant
 from orchestration.errors import InputRefused
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services import start_saga

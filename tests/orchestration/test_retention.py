@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.engine.incidents import open_incident
+from orchestration.engine.incidents.opening import open_incident
 from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaStep
 from orchestration.retention import read_age
 from orchestration.retention.registry import ages_in_force, prunes

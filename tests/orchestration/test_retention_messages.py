@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
 
-from orchestration.engine.inbox import receive_event
+from orchestration.engine.flow.inbox import receive_event
 from orchestration.models import DeadLetter, InboxMessage, OutboxMessage, QueueProbe, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.retained import aged, compensated, completed, pruned

@@ -14,12 +14,12 @@ from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.core.states import Direction
-from orchestration.engine.ahead import Ahead
-from orchestration.engine.attempts import Verdict
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.participants import participant_for
-from orchestration.engine.perform import Performed, perform
+from orchestration.core.planning.states import Direction
+from orchestration.engine.steps.ahead import Ahead
+from orchestration.engine.steps.attempts import Verdict
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.participants import participant_for
+from orchestration.engine.steps.perform import Performed, perform
 from orchestration.errors import StepRejected
 from orchestration.models import Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga

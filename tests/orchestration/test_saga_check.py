@@ -24,8 +24,8 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.nodes import Node
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Node
 from orchestration.models import Incident, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration import sample

@@ -18,14 +18,14 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.nodes import Node
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Node
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga
-from orchestration.stranding import outlook
+from orchestration.operations.stranding import outlook
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
 from tests.orchestration.sample import Queued, Seat, TripInput

@@ -12,9 +12,17 @@ from django.db import transaction
 from django.test import override_settings
 from pytest_django import Settings
 
-from orchestration.engine.drain import drain
-from orchestration.engine.seals import SEAL, canonical, name_seal, named_in, sealed, source_key, unsealed
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.seals import (
+    SEAL,
+    canonical,
+    name_seal,
+    named_in,
+    sealed,
+    source_key,
+    unsealed,
+)
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.drain import drain
 from orchestration.errors import InvalidEnvelope
 from orchestration.models import DeadLetter, InboxMessage, OutboxMessage
 from orchestration.services import publish_event

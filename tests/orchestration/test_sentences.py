@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from orchestration.operations.terminal.timeline import details
 from orchestration.sentences import clause, explained, joined, sentence
-from orchestration.terminal.timeline import details
 
 ENDINGS = (
     "No answer (ReadTimeout).",

@@ -14,11 +14,11 @@ from django.db.models.functions import Now
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from orchestration.engine.drain import LONGEST_WAIT, drain
-from orchestration.engine.receipts import put_back_lost_events
-from orchestration.engine.seals import name_seal
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.messages.seals import name_seal
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.drain import LONGEST_WAIT, drain
+from orchestration.engine.outbox.receipts import put_back_lost_events
+from orchestration.engine.outbox.sweep import sweep
 from orchestration.errors import MessageNotFound, SendFailed, TransitionRefused
 from orchestration.models import DeadLetter, InboxMessage, Incident, OutboxMessage
 from orchestration.services import publish_event, resend_event

@@ -10,11 +10,11 @@ from celery import current_app
 from django.db import transaction
 
 from orchestration import Message, escalate, hours, local, saga, step, wait_for
-from orchestration.core import registry
-from orchestration.core.definition import SagaDefinition
-from orchestration.engine.inbox import receive_event
-from orchestration.engine.misfits import look_again
-from orchestration.engine.seals import sealed
+from orchestration.core.definition import registry
+from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.engine.flow.inbox import receive_event
+from orchestration.engine.flow.misfits import look_again
+from orchestration.engine.messages.seals import sealed
 from orchestration.errors import DefinitionError, InvalidEnvelope
 from orchestration.models import InboxDelivery, Incident, OutboxMessage
 from orchestration.services import publish_event

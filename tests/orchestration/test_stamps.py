@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 from celery import current_app
 
-from orchestration.core.canvas import Call, Canvas, Fork
-from orchestration.core.states import Direction
-from orchestration.engine import celery_canvas, celery_stamps
-from orchestration.engine.celery_canvas import CeleryTransport
-from orchestration.engine.transport import Address
+from orchestration.broker import canvas as celery_canvas
+from orchestration.broker import stamps
+from orchestration.broker.canvas import CeleryTransport
+from orchestration.core.planning.canvas import Call, Canvas, Fork
+from orchestration.core.planning.states import Direction
+from orchestration.engine.messages.transport import Address
 from tests.orchestration.sample import trip
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -42,7 +43,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         messages.append((name, getattr(queue, "name", queue), *message[:3]))
 
     monkeypatch.setattr(current_app.amqp, "send_task_message", keep)
-    celery_stamps._kept.clear()
+    stamps._kept.clear()
     return messages
 
 
@@ -82,9 +83,9 @@ def test_two_sagas_share_no_id(sent: list[Any]) -> None:
 def test_a_link_of_a_chord_is_left_to_celery(sent: list[Any]) -> None:
     options: dict[str, Any] = {"queue": "sample", "task_id": "1"}
     plain: dict[str, Any] = {"task": "sample.confirm", "args": [], "kwargs": {}, "options": options}
-    assert celery_stamps.send_link([plain])
+    assert stamps.send_link([plain])
     more: list[dict[str, Any]] = [{"chord": {}}, {"group_id": "2"}, {"priority": 3}]
     for marks in more:
-        assert not celery_stamps.send_link([{**plain, "options": options | marks}])
-    assert not celery_stamps.send_link([{**plain, "subtask_type": "chord"}])
+        assert not stamps.send_link([{**plain, "options": options | marks}])
+    assert not stamps.send_link([{**plain, "subtask_type": "chord"}])
     assert len(sent) == 1

@@ -15,7 +15,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.core.policy import LONGEST_ASKED, RetryPolicy
+from orchestration.core.definition.policy import LONGEST_ASKED, RetryPolicy
 from orchestration.core.storable import (
     LONGEST_MESSAGE,
     MOST_BYTES,

@@ -11,11 +11,11 @@ from celery import current_app
 from django.db import transaction
 
 from orchestration import StepContext, saga, step
-from orchestration.core import registry
-from orchestration.engine.participants import participant_for
+from orchestration.broker.project_checks import check_queues, queues_needed
+from orchestration.core.definition import registry
+from orchestration.engine.steps.participants import participant_for
 from orchestration.errors import SagaNotFound
 from orchestration.models import Saga
-from orchestration.project_checks import check_queues, queues_needed
 from orchestration.services import start_saga
 from orchestration.testing import SagaRun, run_all
 from orchestration.testing.pytest_plugin import run_sagas, saga_of

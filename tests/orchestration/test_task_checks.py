@@ -10,8 +10,8 @@ from celery import Celery, Task, current_app
 from django.db import transaction
 
 import orchestration.tasks
-from orchestration.project_checks import check_celery
-from orchestration.task_checks import check_tasks
+from orchestration.broker.project_checks import check_celery
+from orchestration.broker.task_checks import check_tasks
 
 
 class Hurried(Task[..., Any]):

@@ -14,12 +14,12 @@ from django.db import IntegrityError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.core.states import Direction
-from orchestration.engine import quick
-from orchestration.engine.attempts import Verdict
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.perform import perform
-from orchestration.engine.quick import SLOW_SECONDS, may_go_unclaimed
+from orchestration.core.planning.states import Direction
+from orchestration.engine.steps import quick
+from orchestration.engine.steps.attempts import Verdict
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.quick import SLOW_SECONDS, may_go_unclaimed
 from orchestration.errors import StepRejected
 from orchestration.models import Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, resume_saga

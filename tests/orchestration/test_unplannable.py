@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.core.plan import plan
-from orchestration.engine import advance
-from orchestration.engine.reading import database_now
-from orchestration.engine.sweep import HELD_FOR, LOOK_AGAIN, sweep
-from orchestration.engine.transport import use_transport
+from orchestration.core.planning.plan import plan
+from orchestration.engine.flow import advance
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import HELD_FOR, LOOK_AGAIN, sweep
+from orchestration.engine.rows.reading import database_now
 from orchestration.models import Incident, Saga
 from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip

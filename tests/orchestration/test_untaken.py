@@ -10,11 +10,11 @@ from celery.app.utils import find_app
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.engine import probes, untaken
-from orchestration.engine.celery_canvas import CeleryTransport
-from orchestration.engine.transport import use_transport
+from orchestration.broker.canvas import CeleryTransport
+from orchestration.engine.incidents.runbooks import KINDS, runbook
+from orchestration.engine.messages import probes, untaken
+from orchestration.engine.messages.transport import use_transport
 from orchestration.models import Incident, QueueProbe, Saga
-from orchestration.runbooks import KINDS, runbook
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
 from tests.orchestration.sample import TripInput, trip

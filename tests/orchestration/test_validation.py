@@ -21,9 +21,9 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.nodes import Node
-from orchestration.core.validation import faults
+from orchestration.core.definition import registry
+from orchestration.core.definition.nodes import Node
+from orchestration.core.definition.validation import faults
 from orchestration.errors import DefinitionError, UnknownDefinition
 from tests.orchestration.sample import trip
 

@@ -26,8 +26,8 @@ from orchestration import (
     step,
     wait_for,
 )
-from orchestration.core import registry
-from orchestration.core.validation import faults
+from orchestration.core.definition import registry
+from orchestration.core.definition.validation import faults
 from orchestration.errors import DefinitionError
 
 

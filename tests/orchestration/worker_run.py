@@ -19,9 +19,9 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.test import override_settings
 
-from orchestration.core.definition import SagaDefinition
-from orchestration.core.references import Message
-from orchestration.heartbeat import beat
+from orchestration.broker.heartbeat import beat
+from orchestration.core.definition.references import Message
+from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.models import Saga, SagaStep
 from orchestration.services import cancel_saga, publish_event, retry_step, start_saga
 from orchestration.testing import SagaRun, Script
@@ -115,7 +115,7 @@ class WorkerRun(SagaRun):
 
     def _hurry(self) -> None:
         """Shorten what only waits for the clock: a retry's delay."""
-        from orchestration.engine.reading import database_now
+        from orchestration.engine.rows.reading import database_now
 
         saga = self.saga
         waiting = SagaStep.objects.filter(

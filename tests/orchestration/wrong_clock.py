@@ -8,11 +8,11 @@ from math import ceil
 
 from django.db.models import F
 
-from orchestration.engine.drift import MOST_APART
-from orchestration.engine.misdated_rows import put_misdated_right
-from orchestration.engine.reading import database_now
-from orchestration.engine.sweep import sweep
-from orchestration.engine.transport import use_transport
+from orchestration.engine.flow.misdated_rows import put_misdated_right
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.outbox.sweep import sweep
+from orchestration.engine.rows.drift import MOST_APART
+from orchestration.engine.rows.reading import database_now
 from orchestration.models import OutboxMessage, QueueProbe, Saga, SagaStep
 from orchestration.testing import SagaRun
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from orchestration.crash_points import listening
-from orchestration.engine.perform import perform
-from orchestration.engine.transport import use_transport
+from orchestration.crash.points import listening
+from orchestration.engine.messages.transport import use_transport
+from orchestration.engine.steps.perform import perform
 from orchestration.errors import OutcomeUnknown
-from orchestration.replaying import compare_with_history
+from orchestration.operations.replaying import compare_with_history
 from orchestration.testing import SagaRun
 from orchestration.verification import run_invariants
 from tests.orchestration import sample

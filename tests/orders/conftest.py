@@ -65,7 +65,7 @@ def tokens(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def quiet_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     """No saga gets under way: a relay thread would write to tables that a test is emptying."""
-    monkeypatch.setattr("orchestration.engine.relay.wake", lambda: None)
+    monkeypatch.setattr("orchestration.engine.outbox.relay.wake", lambda: None)
 
 
 Post = Callable[..., Any]

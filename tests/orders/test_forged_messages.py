@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.states import Direction
-from orchestration.engine.ahead import Ahead
-from orchestration.engine.claims import StepMessage
-from orchestration.engine.participants import everyone, participant_for
-from orchestration.engine.perform import perform
-from orchestration.engine.settle import settle
+from orchestration.core.planning.states import Direction
+from orchestration.engine.steps.ahead import Ahead
+from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.participants import everyone, participant_for
+from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.settle import settle
 from orchestration.models import SagaEvent, SagaStep
 from orchestration.testing import SagaRun
 from orders.sagas import fulfil_order

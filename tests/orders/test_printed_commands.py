@@ -16,9 +16,9 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
+from orchestration.engine.incidents.printed import fitting
+from orchestration.engine.incidents.runbooks import runbook
 from orchestration.models import Incident, OutboxMessage, Saga, SagaStep
-from orchestration.printed import fitting
-from orchestration.runbooks import runbook
 from orchestration.testing import SagaRun
 from orders.models import Order
 from tests.orders.fulfilment import DISPATCHED, fulfil, stock

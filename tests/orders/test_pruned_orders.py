@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from config import invariants as across
 from orchestration.errors import SagaError
-from orchestration.lookup import saga_called
 from orchestration.models import Saga
+from orchestration.operations.lookup import saga_called
 from orchestration.verification import run_invariants
 from orders import invariants as own
 from orders.batch.following import endings_of, signs_of_life, stock_is_decided

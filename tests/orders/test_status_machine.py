@@ -54,7 +54,7 @@ def test_shipped_and_cancelled_are_final_and_every_status_has_words() -> None:
 
 
 def test_every_ending_of_a_saga_asks_for_a_final_status() -> None:
-    from orchestration.core.states import TERMINAL
+    from orchestration.core.planning.states import TERMINAL
 
     assert set(ENDING_OF_SAGA) == {state.value for state in TERMINAL}
     assert set(ENDING_OF_SAGA.values()) <= FINAL

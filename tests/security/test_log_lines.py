@@ -14,7 +14,7 @@ from django_celery_results.models import TaskResult
 
 from config.log_lines import Line
 from orchestration.core.row_values import without_row_values
-from orchestration.engine.failures import describe
+from orchestration.engine.steps.failures import describe
 from orchestration.models import SagaStep
 from orchestration.services import start_saga
 from tests.bootstrap.running_system import wait_until

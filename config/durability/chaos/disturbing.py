@@ -24,7 +24,7 @@ from config.durability.chaos.stage import Stage
 from config.durability.chaos.strikes import NoEvidence, Strike, wait_until
 from config.durability.chaos.victims import Held, Victims, is_in_transaction
 from orchestration.conf import engine_settings
-from orchestration.core.states import StepState
+from orchestration.core.planning.states import StepState
 from orchestration.models import SagaEvent, SagaStep
 from payments.conf import gateway_timeout
 from shipping.conf import carrier_secrets

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from orchestration.command_line import whole_number
-from orchestration.core.arguments import shown
+from orchestration.core.definition.arguments import shown
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from orchestration.snapshot import reading
+from orchestration.engine.database.snapshot import reading
 from orchestration.verification import run_invariants
 
 EVERY_SECONDS = 5.0

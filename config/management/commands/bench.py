@@ -24,8 +24,8 @@ from config.bench.turn import World
 from config.boot.progress import say
 from config.durability.apart import Apart
 from config.supervisor.leftovers import RUN_ID, end_leftovers
-from orchestration.owner import as_owner
-from orchestration.terminal.pages import console_for
+from orchestration.engine.database.owner import as_owner
+from orchestration.operations.terminal.pages import console_for
 
 
 class Command(BaseCommand):

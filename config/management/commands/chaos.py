@@ -16,7 +16,7 @@ from config.durability.chaos.plan import make_plan
 from config.durability.chaos.report import print_report
 from config.durability.chaos.run import Run, impossible
 from config.durability.chaos.stage import Stage
-from orchestration.terminal.pages import console_for
+from orchestration.operations.terminal.pages import console_for
 
 
 class Command(BaseCommand):

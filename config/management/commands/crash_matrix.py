@@ -18,9 +18,9 @@ from config.durability.page import document, terminal_table
 from config.durability.table import Cell, cells, excluded
 from config.durability.world import World
 from orchestration.command_line import file_to_write, one_of
-from orchestration.core.arguments import plain
-from orchestration.crash_points import MODES, POINTS
-from orchestration.terminal.pages import console_for
+from orchestration.core.definition.arguments import plain
+from orchestration.crash.points import MODES, POINTS
+from orchestration.operations.terminal.pages import console_for
 from orchestration.verification import run_invariants
 
 SHOWN = 25

@@ -17,9 +17,9 @@ from django.db import OperationalError, connections
 
 from config.database_roles import put_application_right
 from orchestration.command_line import seconds, whole_number
-from orchestration.database import alias
-from orchestration.database_errors import LOCK_NOT_AVAILABLE, sqlstate
-from orchestration.owner import as_owner, has_owner, owner_alias
+from orchestration.engine.database.connection import alias
+from orchestration.engine.database.errors import LOCK_NOT_AVAILABLE, sqlstate
+from orchestration.engine.database.owner import as_owner, has_owner, owner_alias
 
 LOCK_SECONDS = 2.0
 TRIES = 60

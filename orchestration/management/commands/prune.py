@@ -12,12 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestration.command_line import seconds, whole_number
-from orchestration.owner import as_owner
+from orchestration.engine.database.owner import as_owner
+from orchestration.operations.terminal.pages import console_for
+from orchestration.operations.terminal.pruned import pruned_page, report, written
 from orchestration.retention.ages import Age, read_age
 from orchestration.retention.registry import ages_in_force, kinds
 from orchestration.retention.run import Pruned, prune
-from orchestration.terminal.pages import console_for
-from orchestration.terminal.pruned import pruned_page, report, written
 
 
 class Command(BaseCommand):

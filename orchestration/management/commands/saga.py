@@ -10,15 +10,26 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestration.command_line import LARGEST_ID, file, json_object, one_of, text, whole_number
-from orchestration.core.arguments import shown
-from orchestration.core.states import SagaState
+from orchestration.core.definition.arguments import shown
+from orchestration.core.planning.states import SagaState
 from orchestration.core.storable import LONGEST_MESSAGE
-from orchestration.engine.seals import source_key
+from orchestration.engine.database.snapshot import reading
+from orchestration.engine.messages.seals import source_key
 from orchestration.errors import SagaError
-from orchestration.history_pages import PAGE
-from orchestration.lookup import saga_called
 from orchestration.models import Saga
-from orchestration.replaying import compare_with_history
+from orchestration.operations.history_pages import PAGE
+from orchestration.operations.lookup import saga_called
+from orchestration.operations.replaying import compare_with_history
+from orchestration.operations.terminal.counting import (
+    dead_letters,
+    dead_letters_page,
+    statistics,
+    statistics_page,
+)
+from orchestration.operations.terminal.drawing import drawing
+from orchestration.operations.terminal.facts import everything, listing, summary
+from orchestration.operations.terminal.pages import console_for, list_page, saga_page
+from orchestration.operations.terminal.words import harmless
 from orchestration.services import (
     cancel_saga,
     pause_saga,
@@ -29,12 +40,6 @@ from orchestration.services import (
     skip_step,
 )
 from orchestration.services.deciding import LONGEST_NAME
-from orchestration.snapshot import reading
-from orchestration.terminal.counting import dead_letters, dead_letters_page, statistics, statistics_page
-from orchestration.terminal.drawing import drawing
-from orchestration.terminal.facts import everything, listing, summary
-from orchestration.terminal.pages import console_for, list_page, saga_page
-from orchestration.terminal.words import harmless
 
 REF = "saga id, reference (such as an order number) or business key"
 _ref = text(f"a {REF}", 200)

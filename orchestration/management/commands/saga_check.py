@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orchestration.snapshot import reading
-from orchestration.stranding import Outlook, outlook
-from orchestration.terminal.words import harmless
+from orchestration.engine.database.snapshot import reading
+from orchestration.operations.stranding import Outlook, outlook
+from orchestration.operations.terminal.words import harmless
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orchestration.terminal.checks import report, report_page
-from orchestration.terminal.pages import console_for
+from orchestration.operations.terminal.checks import report, report_page
+from orchestration.operations.terminal.pages import console_for
 from orchestration.verification import run_invariants
 
 

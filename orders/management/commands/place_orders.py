@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from orchestration.command_line import file, seconds
-from orchestration.core.arguments import shown
+from orchestration.core.definition.arguments import shown
 from orders.batch.following import StillUnderWay, WorkersGone
 from orders.batch.placing import BatchResult, follow_to_endings, place_lines
 from orders.batch.reading import read_lines

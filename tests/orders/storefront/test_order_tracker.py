@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestration import Failure
-from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.planning.states import Direction, SagaState, StepState
 from orders.status import OrderStatus
 from orders.storefront.order_facts import SagaFacts, StepFacts
 from orders.storefront.order_tracker import money_in_words, track, tracking_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from orchestration import Failure
-from orchestration.core.states import Direction, SagaState, StepState
+from orchestration.core.planning.states import Direction, SagaState, StepState
 from orders.sagas import fulfil_order
 from orders.storefront.order_facts import SagaFacts, StepFacts
 from orders.storefront.story import Entry, EntryState, tell

@@ -1,7 +1,7 @@
 """A saga in the words of whoever lets halls."""
 
 from orchestration import Message, hours, local, nothing, parallel, saga, step, wait_for
-from orchestration.core.dsl import give_up
+from orchestration.core.definition.dsl import give_up
 
 
 class BookHall(Message):

@@ -1,0 +1,1 @@
+"""From step to step: starting, advancing, waiting, and taking events in."""

@@ -1,0 +1,1 @@
+"""Incidents: opening and closing them, and what people are told to do."""

@@ -1,0 +1,1 @@
+"""What goes to the broker and comes from it, without saying how: transport, seals, probes, dead letters."""

@@ -1,0 +1,1 @@
+"""The outbox: written with the decision, sent by relay and sweep, sent again until received."""
