@@ -10,6 +10,6 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python reads this file 
     sys.exit("Orderly needs Python 3.11 or newer; this is Python " + sys.version.split()[0])
 
 if __name__ == "__main__":
-    from config.boot.entry import main
+    from config.system.boot.entry import main
 
     sys.exit(main(sys.argv[1:]))

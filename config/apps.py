@@ -16,7 +16,8 @@ class WiringConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the Celery application and the project's checks, and have sessions of staff end sooner."""
-        from config import celery, database_roles, server_log, unencrypted  # noqa: F401
+        from config import celery, server_log, unencrypted  # noqa: F401
         from config.security import sessions
+        from config.system import database_roles  # noqa: F401
 
         sessions.connect()

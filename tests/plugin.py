@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
-from config.boot.paths import DataFolder
-from config.servers.embedded import EmbeddedServers
+from config.system.boot.paths import DataFolder
+from config.system.servers.embedded import EmbeddedServers
 from tests.roles import OWNER, SUPERUSER, let_tests_set_parameters
 
 _SHARED = "ORDERLY_TEST_SERVERS"

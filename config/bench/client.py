@@ -14,9 +14,9 @@ from typing import Any
 
 from config.bench.clients.serving import GIVE_UP_AFTER, GIVE_UP_AFTER_EACH
 from config.bench.shapes import STEPS_PER_SAGA
-from config.boot.paths import PROJECT
-from config.boot.progress import Refusal
-from config.servers.process import last_lines, launch_command
+from config.system.boot.paths import PROJECT
+from config.system.boot.progress import Refusal
+from config.system.servers.process import last_lines, launch_command
 
 READY_WITHIN = 120.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config.boot.apart import environment_apart
-from config.boot.progress import Refusal
+from config.system.boot.apart import environment_apart
+from config.system.boot.progress import Refusal
 
 
 def dbos_python() -> Path:

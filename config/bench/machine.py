@@ -12,7 +12,7 @@ import psutil
 import psycopg2
 import redis
 
-from config.boot.progress import Refusal
+from config.system.boot.progress import Refusal
 
 _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from config.bench.sides import ALL
 from config.bench.turn import World, turn
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 
 MOST_LINES = 80
 MOST_PACKAGES = 14

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
-from config.servers.ports import LOOPBACK
+from config.system.servers.ports import LOOPBACK
 
 _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104
 _CONTROL = frozenset({"BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})

@@ -13,7 +13,7 @@ from config.bench.proxy import Tally
 from config.bench.round import measure, warm_up
 from config.bench.sides import ALL
 from config.bench.turn import World, bytes_received, turn
-from config.boot.progress import say
+from config.system.boot.progress import say
 
 MOST_COUNTED = 50
 SETTLE_SECONDS = 0.5

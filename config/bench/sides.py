@@ -10,7 +10,7 @@ from pathlib import Path
 from config.bench.dbos_environment import dbos_python
 from config.bench.profiled import PROFILE_INTO
 from config.bench.shapes import PROCESSES, QUEUES
-from config.supervisor.programs import CHECKED_ALREADY, Program
+from config.system.supervisor.programs import CHECKED_ALREADY, Program
 
 RUN_AHEAD_SECONDS = 1.0
 """The time budget of the side that runs ahead."""

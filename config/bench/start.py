@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from config.bench.dbos_environment import dbos_python
 from config.bench.options import add_options, chosen_sides
-from config.boot.paths import DataFolder
-from config.boot.progress import Refusal
 from config.durability.apart import apart
-from config.supervisor.django_command import status_of
+from config.system.boot.paths import DataFolder
+from config.system.boot.progress import Refusal
+from config.system.supervisor.django_command import status_of
 
 
 def run_bench(argv: list[str], named: DataFolder | None) -> int:

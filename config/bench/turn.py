@@ -24,12 +24,12 @@ from config.bench.counting import COUNT_INTO
 from config.bench.proxy import Proxy, Tally
 from config.bench.shapes import STEPS_PER_SAGA
 from config.bench.sides import ALL, Side
-from config.boot.paths import DataFolder
-from config.boot.progress import Refusal
 from config.durability.keeper import Keeper
-from config.servers.embedded import EmbeddedServers
-from config.servers.process import wait_until
-from config.servers.remembered import OWNER_URL
+from config.system.boot.paths import DataFolder
+from config.system.boot.progress import Refusal
+from config.system.servers.embedded import EmbeddedServers
+from config.system.servers.process import wait_until
+from config.system.servers.remembered import OWNER_URL
 
 WORKER_READY_WITHIN = 60.0
 PROFILE_WITHIN = 30.0

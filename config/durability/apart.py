@@ -16,12 +16,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from config.boot.paths import DataFolder
-from config.boot.progress import Refusal
-from config.servers.embedded import EmbeddedServers
-from config.servers.outside import refuse_unreachable
-from config.servers.ports import free_port
-from config.servers.remembered import OWNER_URL
+from config.system.boot.paths import DataFolder
+from config.system.boot.progress import Refusal
+from config.system.servers.embedded import EmbeddedServers
+from config.system.servers.outside import refuse_unreachable
+from config.system.servers.ports import free_port
+from config.system.servers.remembered import OWNER_URL
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from config.boot.paths import PROJECT
 from config.durability.trial import Failed, Trial
+from config.system.boot.paths import PROJECT
 
 ANSWER_WITHIN = 3.0
 """Seconds a client waits before it asks again."""

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.boot.paths import PROJECT
-from config.boot.progress import Refusal
-from config.servers.process import launch_command, wait_until
-from config.supervisor.programs import Program
+from config.system.boot.paths import PROJECT
+from config.system.boot.progress import Refusal
+from config.system.servers.process import launch_command, wait_until
+from config.system.supervisor.programs import Program
 
 
 @dataclass(slots=True)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from django.core.management import call_command
 
-from config.boot.paths import DataFolder
 from config.durability.keeper import Keeper
-from config.servers.ports import LOOPBACK
-from config.supervisor.leftovers import RUN_ID, end_leftovers
-from config.supervisor.programs import Places, application, services
+from config.system.boot.paths import DataFolder
+from config.system.servers.ports import LOOPBACK
+from config.system.supervisor.leftovers import RUN_ID, end_leftovers
+from config.system.supervisor.programs import Places, application, services
 
 LEASE_SECONDS = 2.0
 RESEND_AFTER_SECONDS = 2.0

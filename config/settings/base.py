@@ -126,7 +126,7 @@ ORDERLY_TEST_CARDS = "payments.cards.CARDS"
 ORDERLY_PRODUCT_NAMES = "orders.services.naming.product_names"
 # What the demo corner's buttons do.
 ORDERLY_RESTOCK = "shipping.restocking.restock_products"
-ORDERLY_DEMO_KILL_WORKER = "config.demo.kill_a_worker"
+ORDERLY_DEMO_KILL_WORKER = "config.system.demo.kill_a_worker"
 
 ORCHESTRATION: dict[str, Any] = {
     # What the engine's admin pages know of orders: nothing, but whom to ask.

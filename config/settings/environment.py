@@ -10,8 +10,8 @@ import os
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.boot.progress import Refusal
-from config.boot.secret_files import read_secret_files
+from config.system.boot.progress import Refusal
+from config.system.boot.secret_files import read_secret_files
 
 try:
     read_secret_files(os.environ)

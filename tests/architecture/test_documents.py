@@ -16,7 +16,7 @@ from django.core.management import CommandError, get_commands, load_command_clas
 from django.core.management.base import BaseCommand
 
 from config.celery import app
-from config.supervisor import options
+from config.system.supervisor import options
 from orchestration.core.definition import registry
 from orchestration.core.definition.references import StepReference
 from orchestration.drawing.svg import svg

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from tests.bootstrap.running_system import clean_environment, wait_until
 from tests.durability.test_crash_matrix_command import of_folder
 

@@ -13,7 +13,7 @@ import pytest
 
 from config.bench.counting import COUNT_INTO, Published, read_published
 from config.bench.proxy import Conversation, Proxy, Tally, normal
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from tests.bootstrap.running_system import wait_until
 from tests.roles import owner_url
 

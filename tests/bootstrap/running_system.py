@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 
-from config.boot.paths import PROJECT
-from config.servers.ports import free_port
-from config.supervisor.leftovers import of_run
+from config.system.boot.paths import PROJECT
+from config.system.servers.ports import free_port
+from config.system.supervisor.leftovers import of_run
 
 READY_WITHIN = 60.0
 STOPPED_WITHIN = 10.0

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from config.boot import paths
-from config.boot.entry import take_data_folder
-from config.boot.paths import DataFolder
-from config.boot.pip_settings import settings_for_uv
-from config.boot.progress import Refusal
-from config.servers.credentials import load_credentials
-from config.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
-from config.servers.ports import Ports, free_port, is_free
-from config.supervisor import options
+from config.system.boot import paths
+from config.system.boot.entry import take_data_folder
+from config.system.boot.paths import DataFolder
+from config.system.boot.pip_settings import settings_for_uv
+from config.system.boot.progress import Refusal
+from config.system.servers.credentials import load_credentials
+from config.system.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
+from config.system.servers.ports import Ports, free_port, is_free
+from config.system.supervisor import options
 from tests.bootstrap.running_system import manage
 
 

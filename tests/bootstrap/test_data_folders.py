@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.boot.entry import take_data_folder
-from config.boot.paths import DataFolder
-from config.boot.progress import Refusal
+from config.system.boot.entry import take_data_folder
+from config.system.boot.paths import DataFolder
+from config.system.boot.progress import Refusal
 
 
 @pytest.fixture(autouse=True)

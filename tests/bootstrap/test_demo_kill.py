@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from config.demo import end_recorded
-from config.supervisor.leftovers import RUN_ID
-from config.supervisor.record import ProcessRecord, SystemRecord, started_at
+from config.system.demo import end_recorded
+from config.system.supervisor.leftovers import RUN_ID
+from config.system.supervisor.record import ProcessRecord, SystemRecord, started_at
 from orders.storefront.demo_worker import KillRefused
 
 RECORD = SystemRecord(run_id="a-run-of-this-test")

@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.boot.paths import PROJECT
-from config.servers.ports import free_port
-from config.supervisor.processes import Processes
-from config.supervisor.programs import Program
+from config.system.boot.paths import PROJECT
+from config.system.servers.ports import free_port
+from config.system.supervisor.processes import Processes
+from config.system.supervisor.programs import Program
 from tests.bootstrap.running_system import (
     READY_WITHIN,
     STOPPED_WITHIN,

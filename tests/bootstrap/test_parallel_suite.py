@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.boot.suite import in_parallel
+from config.system.boot.suite import in_parallel
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.boot.paths import PROJECT, DataFolder
-from config.boot.progress import Refusal
-from config.servers import remembered
-from config.servers.ports import free_port
-from config.supervisor.options import close_to_strangers
+from config.system.boot.paths import PROJECT, DataFolder
+from config.system.boot.progress import Refusal
+from config.system.servers import remembered
+from config.system.servers.ports import free_port
+from config.system.supervisor.options import close_to_strangers
 from tests.bootstrap.running_system import RunningSystem, clean_environment, manage
 
 

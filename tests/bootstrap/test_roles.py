@@ -15,12 +15,12 @@ import psycopg2
 import pytest
 import redis
 
-from config.boot.paths import DataFolder
-from config.servers.credentials import load_credentials
-from config.servers.host import Host
-from config.servers.ports import Ports
-from config.servers.postgres import Postgres
-from config.servers.roles import OWNER, SUPERUSER, Passwords, connect
+from config.system.boot.paths import DataFolder
+from config.system.servers.credentials import load_credentials
+from config.system.servers.host import Host
+from config.system.servers.ports import Ports
+from config.system.servers.postgres import Postgres
+from config.system.servers.roles import OWNER, SUPERUSER, Passwords, connect
 from tests.bootstrap.running_system import RunningSystem, manage, wait_until
 
 SAYS_ITS_ADDRESSES = (

@@ -13,12 +13,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from config.boot.paths import PROJECT, DataFolder
-from config.servers.credentials import load_credentials
-from config.servers.host import Host
-from config.servers.ports import Ports
-from config.servers.postgres import Postgres
-from config.servers.roles import Passwords
+from config.system.boot.paths import PROJECT, DataFolder
+from config.system.servers.credentials import load_credentials
+from config.system.servers.host import Host
+from config.system.servers.ports import Ports
+from config.system.servers.postgres import Postgres
+from config.system.servers.roles import Passwords
 from tests.bootstrap.running_system import RunningSystem, manage, status_of, wait_until
 
 SERVES_WITHIN = 10.0

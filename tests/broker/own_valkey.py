@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 
-from config.boot.paths import DataFolder
-from config.servers.host import Host
-from config.servers.ports import Ports
-from config.servers.valkey import Valkey
+from config.system.boot.paths import DataFolder
+from config.system.servers.host import Host
+from config.system.servers.ports import Ports
+from config.system.servers.valkey import Valkey
 
 
 class OwnValkey:

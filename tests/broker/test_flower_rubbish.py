@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import redis
 
-from config.boot.paths import PROJECT
-from config.servers.ports import free_port
+from config.system.boot.paths import PROJECT
+from config.system.servers.ports import free_port
 from tests.bootstrap.running_system import wait_until
 from tests.broker.test_broadcasts import EVENT, broker, channel_of, events, message_of
 
@@ -53,7 +53,7 @@ class Running:
 def flower(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Running]:
     port = free_port()
     command = [
-        sys.executable, "-m", "config.flower_process", "-A", "config.celery", "flower", "--read-only", "--address=127.0.0.1",
+        sys.executable, "-m", "config.system.flower_process", "-A", "config.celery", "flower", "--read-only", "--address=127.0.0.1",
         f"--port={port}", "--logging=error", "--max-tasks=5000",
     ]  # fmt: skip
     with (tmp_path / "log").open("wb") as out:

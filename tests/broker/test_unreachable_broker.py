@@ -17,12 +17,12 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from config.boot.paths import DataFolder
-from config.servers.credentials import load_credentials
-from config.servers.host import Host
-from config.servers.ports import Ports
-from config.servers.postgres import Postgres
-from config.servers.roles import Passwords
+from config.system.boot.paths import DataFolder
+from config.system.servers.credentials import load_credentials
+from config.system.servers.host import Host
+from config.system.servers.ports import Ports
+from config.system.servers.postgres import Postgres
+from config.system.servers.roles import Passwords
 from tests.acceptance.conftest import World, starting_worlds
 from tests.bootstrap.running_system import wait_until
 from tests.broker.own_valkey import own_valkey

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from tests.bootstrap.running_system import RunningSystem, manage
 from tests.browser.chromium import running_chromium
 from tests.browser.screenshots import SCREENS

@@ -13,8 +13,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from config.boot.paths import DataFolder
-from config.supervisor.record import read_record
+from config.system.boot.paths import DataFolder
+from config.system.supervisor.record import read_record
 from tests.browser.chromium import running_chromium
 from tests.browser.stage import SIGHTS, Sight, Stage, set_stage
 

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 
-from config import database_roles
+from config.system import database_roles
 from orchestration.engine.database.owner import as_owner
 from orchestration.engine.database.privileges import may, put_right, too_little, too_much
 from tests.roles import superuser_url

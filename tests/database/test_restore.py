@@ -17,8 +17,8 @@ import psutil
 import psycopg2
 import pytest
 
-from config.boot.paths import DataFolder
-from config.servers.host import Host
+from config.system.boot.paths import DataFolder
+from config.system.servers.host import Host
 from tests.acceptance.conftest import World, starting_worlds
 from tests.acceptance.test_orders_from_outside import call, order
 from tests.bootstrap.running_system import manage, wait_until

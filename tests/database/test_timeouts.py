@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from orchestration.models import Saga
 from orchestration.testing import SagaRun
 from tests.bootstrap.running_system import wait_until

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
 
-from config.servers.ports import LOOPBACK
+from config.system.servers.ports import LOOPBACK
 
 CHUNK = 65_536
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from tests.bootstrap.running_system import clean_environment, manage, wait_until
 
 

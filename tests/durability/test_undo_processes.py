@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from config.boot.paths import DataFolder
-from config.servers.host import Host
-from config.servers.ports import Ports
-from config.servers.valkey import Valkey
+from config.system.boot.paths import DataFolder
+from config.system.servers.host import Host
+from config.system.servers.ports import Ports
+from config.system.servers.valkey import Valkey
 from orchestration.engine.rows.reading import database_now
 from orchestration.models import Saga
 from tests.bootstrap.running_system import wait_until

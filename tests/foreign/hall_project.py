@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import psycopg2
 
-from config.boot.apart import environment_apart
+from config.system.boot.apart import environment_apart
 from tests.bootstrap.running_system import clean_environment, wait_until
 from tests.roles import owner_url
 

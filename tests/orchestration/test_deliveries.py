@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from orchestration.core.definition import registry
 from orchestration.engine.flow.inbox import receive_event
 from orchestration.engine.messages.transport import use_transport

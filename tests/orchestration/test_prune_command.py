@@ -17,7 +17,7 @@ from django.db.models import Count, F
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from orchestration.models import OutboxMessage, Saga, SagaEvent, SagaStep
 from orchestration.retention import run as retention_run
 from orchestration.testing import SagaRun

@@ -18,8 +18,8 @@ from amqp.exceptions import ChannelError
 from celery import current_app
 from kombu import Queue
 
-from config.boot.paths import PROJECT
 from config.queues import QUEUES
+from config.system.boot.paths import PROJECT
 from tests.bootstrap.running_system import wait_until
 
 READY_WITHIN = 60.0

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from config.boot.progress import Refusal
-from config.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
-from config.supervisor import options
+from config.system.boot.progress import Refusal
+from config.system.servers.outside import refuse_unreachable_broker, refuse_unreachable_database
+from config.system.supervisor import options
 from orchestration import command_line
 from orchestration.errors import InvalidDecision
 from orchestration.models import Incident, OutboxMessage, Saga, SagaEvent, SagaStep

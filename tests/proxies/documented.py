@@ -9,8 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from config.boot.paths import PROJECT
-from config.servers.ports import answers, free_port
+from config.system.boot.paths import PROJECT
+from config.system.servers.ports import answers, free_port
 from tests.bootstrap.running_system import RunningSystem, wait_until
 
 HOST = "shop.example"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from config.boot.paths import PROJECT
+from config.system.boot.paths import PROJECT
 from tests.bootstrap.running_system import clean_environment
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from config.boot.paths import PROJECT, DataFolder
-from config.boot.progress import Refusal
-from config.boot.secret_files import SECRETS, file_of, read_secret_files
-from config.servers import remembered
+from config.system.boot.paths import PROJECT, DataFolder
+from config.system.boot.progress import Refusal
+from config.system.boot.secret_files import SECRETS, file_of, read_secret_files
+from config.system.servers import remembered
 from tests.bootstrap.running_system import clean_environment, manage
 from tests.security.test_production_settings import production, run
 

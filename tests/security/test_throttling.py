@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from config.servers.ports import free_port
+from config.system.servers.ports import free_port
 from orders import throttling
 from orders.throttling import admit, forgive, throttled
 from tests.bootstrap.running_system import wait_until

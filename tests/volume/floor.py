@@ -17,8 +17,8 @@ from unittest import mock
 import psycopg2
 from django.db import connection
 
-from config.boot.paths import DataFolder
-from config.servers.embedded import EmbeddedServers
+from config.system.boot.paths import DataFolder
+from config.system.servers.embedded import EmbeddedServers
 
 TABLE = "CREATE TABLE IF NOT EXISTS floor_row (id bigserial PRIMARY KEY, what text)"
 ROW = "INSERT INTO floor_row (what) VALUES (repeat('x', 200))"

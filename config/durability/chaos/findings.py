@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from config.boot.paths import DataFolder
 from config.durability.chaos.judge import Found, Recovery
 from config.durability.chaos.strikes import Strike
+from config.system.boot.paths import DataFolder
 from orchestration.models import Incident, Saga, SagaEvent
 from orders.models import Order
 from orders.sagas import FULFIL_ORDER

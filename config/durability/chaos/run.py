@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from config.boot.progress import say
 from config.durability.chaos import findings, judge
 from config.durability.chaos.clock import PlanClock
 from config.durability.chaos.driver import Driver
@@ -22,6 +21,7 @@ from config.durability.chaos.report import Report
 from config.durability.chaos.stage import READY_WITHIN, Stage
 from config.durability.chaos.strikes import Strike
 from config.durability.chaos.watch import TRANSITIONS, Watch
+from config.system.boot.progress import say
 from orchestration.models import Saga
 from orchestration.verification import run_invariants
 from shipping.models import Reservation, ReservationState

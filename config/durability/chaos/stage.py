@@ -20,13 +20,13 @@ import psutil
 from django.conf import settings
 from django.core.management import call_command
 
-from config.boot.paths import PROJECT
 from config.durability.apart import Apart
 from config.durability.chaos.orders import Shelf
 from config.durability.keeper import Keeper
-from config.servers.ports import LOOPBACK
-from config.supervisor.leftovers import RUN_ID, end_leftovers, of_run
-from config.supervisor.programs import Places, application, services
+from config.system.boot.paths import PROJECT
+from config.system.servers.ports import LOOPBACK
+from config.system.supervisor.leftovers import RUN_ID, end_leftovers, of_run
+from config.system.supervisor.programs import Places, application, services
 from orders.models import Product
 from shipping.models import Stock
 from shipping.restocking import restock_products

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import signal
 
-from config.boot.paths import DataFolder
 from config.durability.apart import apart
 from config.durability.chaos.options import add_options
-from config.supervisor.django_command import status_of
+from config.system.boot.paths import DataFolder
+from config.system.supervisor.django_command import status_of
 
 
 def run_chaos(argv: list[str], named: DataFolder | None) -> int:

@@ -21,9 +21,9 @@ from config.bench.report import as_json, terminal_tables
 from config.bench.run import Run
 from config.bench.shapes import TABLE
 from config.bench.turn import World
-from config.boot.progress import say
 from config.durability.apart import Apart
-from config.supervisor.leftovers import RUN_ID, end_leftovers
+from config.system.boot.progress import say
+from config.system.supervisor.leftovers import RUN_ID, end_leftovers
 from orchestration.engine.database.owner import as_owner
 from orchestration.operations.terminal.pages import console_for
 

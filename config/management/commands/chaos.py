@@ -9,13 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.boot.progress import say
 from config.durability.apart import Apart
 from config.durability.chaos.options import add_options
 from config.durability.chaos.plan import make_plan
 from config.durability.chaos.report import print_report
 from config.durability.chaos.run import Run, impossible
 from config.durability.chaos.stage import Stage
+from config.system.boot.progress import say
 from orchestration.operations.terminal.pages import console_for
 
 

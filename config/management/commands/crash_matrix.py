@@ -11,12 +11,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.boot.paths import DataFolder
 from config.durability.happenings import IN_STOCK
 from config.durability.matrix import TRIES, Matrix, Outcome
 from config.durability.page import document, terminal_table
 from config.durability.table import Cell, cells, excluded
 from config.durability.world import World
+from config.system.boot.paths import DataFolder
 from orchestration.command_line import file_to_write, one_of
 from orchestration.core.definition.arguments import plain
 from orchestration.crash.points import MODES, POINTS

@@ -15,7 +15,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import OperationalError, connections
 
-from config.database_roles import put_application_right
+from config.system.database_roles import put_application_right
 from orchestration.command_line import seconds, whole_number
 from orchestration.engine.database.connection import alias
 from orchestration.engine.database.errors import LOCK_NOT_AVAILABLE, sqlstate

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from config.demo import kill_a_worker
+from config.system.demo import kill_a_worker
 from orders.models import Order
 from orders.storefront.demo_worker import KilledWorker, KillRefused
 from shipping.models import Stock
@@ -136,7 +136,7 @@ def test_a_slow_order_that_is_named_is_used_and_any_other_gets_a_new_one(
     assert Order.objects.count() == 5
 
 
-@pytest.mark.parametrize("killer", [f"{__name__}.refused", "", "config.demo.kill_a_worker"])
+@pytest.mark.parametrize("killer", [f"{__name__}.refused", "", "config.system.demo.kill_a_worker"])
 def test_where_nobody_may_be_killed_it_says_why_and_the_order_goes_on(
     client: Client, settings: Settings, killer: str
 ) -> None:

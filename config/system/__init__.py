@@ -1,0 +1,1 @@
+"""How the system is installed, started, supervised and stopped on one machine."""
