@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from config.bench.counting import COUNT_INTO, Published, read_published
-from config.bench.proxy import Conversation, Proxy, Tally, normal
 from config.system.boot.paths import PROJECT
+from tests.bench.counting import COUNT_INTO, Published, read_published
+from tests.bench.proxy import Conversation, Proxy, Tally, normal
 from tests.bootstrap.running_system import wait_until
 from tests.roles import owner_url
 
@@ -108,7 +108,7 @@ def test_the_proxy_leaves_nothing_behind(proxy: Proxy, link: psycopg2.extensions
 def test_messages_are_counted_where_they_leave(tmp_path: Path) -> None:
     file = tmp_path / "published"
     script = (
-        "from config.bench.counting import count_messages_if_asked\n"
+        "from tests.bench.counting import count_messages_if_asked\n"
         "from celery import Celery\n"
         "count_messages_if_asked(); count_messages_if_asked()\n"  # twice counts once
         "app = Celery('a', broker='memory://')\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.bench.figures import Counted, Round, Spread, Taken, percentile, ratio, ratios, summary, worst
+from tests.bench.figures import Counted, Round, Spread, Taken, percentile, ratio, ratios, summary, worst
 
 
 def rounds(*speeds: float) -> list[Round]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from config.bench.chart import NAMES, chart
-from config.bench.page import document, write
+from tests.bench.chart import NAMES, chart
+from tests.bench.page import document, write
 
 
 def figure(median: float) -> dict[str, float]:

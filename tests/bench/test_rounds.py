@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from config.bench import round as rounds
-from config.bench.round import measure, pieces
+from tests.bench import round as rounds
+from tests.bench.round import measure, pieces
 
 
 @pytest.mark.parametrize(

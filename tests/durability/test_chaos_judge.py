@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from config.durability.chaos import judge
-from config.durability.chaos.journal import Entry, Journal, inputs, is_definite, read_journal
-from config.durability.chaos.orders import PlannedOrder, Story
-from config.durability.chaos.plan import OF_A_WORKER, FaultKind, PlannedFault
-from config.durability.chaos.report import Report
-from config.durability.chaos.strikes import Strike
-from config.durability.chaos.victims import Held
+from tests.chaos import judge
+from tests.chaos.journal import Entry, Journal, inputs, is_definite, read_journal
+from tests.chaos.orders import PlannedOrder, Story
+from tests.chaos.plan import OF_A_WORKER, FaultKind, PlannedFault
+from tests.chaos.report import Report
+from tests.chaos.strikes import Strike
+from tests.chaos.victims import Held
 
 
 def entry(kind: str, attempt: int = 1, *, name: str = "1", **more: Any) -> Entry:

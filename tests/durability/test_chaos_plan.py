@@ -7,15 +7,15 @@ import time
 from collections import Counter
 from typing import Any
 
-from config.durability.chaos import judge
-from config.durability.chaos.clock import PlanClock
-from config.durability.chaos.orders import SHARES, VARIANTS, Shelf, Story, apportion, orders_after
-from config.durability.chaos.plan import KILLS, FaultKind, Plan, make_plan
-from config.durability.chaos.watch import SAFETY, TRANSITIONS
 from orchestration.verification import discover
 from orders.sagas import fulfil_order
 from payments.cards import CARDS
 from shipping.carrier.services import SERVICES
+from tests.chaos import judge
+from tests.chaos.clock import PlanClock
+from tests.chaos.orders import SHARES, VARIANTS, Shelf, Story, apportion, orders_after
+from tests.chaos.plan import KILLS, FaultKind, Plan, make_plan
+from tests.chaos.watch import SAFETY, TRANSITIONS
 
 SHELF = Shelf(plenty=("NW-01", "NW-02", "NW-03"), empty="NW-31", discontinued="NW-05")
 

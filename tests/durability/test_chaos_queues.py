@@ -10,8 +10,8 @@ import pytest
 from kombu import Connection
 
 from config.celery import app
-from config.durability.chaos.queues import queues_of
 from config.queues import QUEUES
+from tests.chaos.queues import queues_of
 
 QUEUE = QUEUES[0]
 

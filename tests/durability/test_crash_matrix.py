@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from django.core.management.base import CommandError
 
-from config.durability.stories import STORIES
-from config.durability.table import DIRECTIONS, SITES, cells, combinations, excluded
-from config.management.commands.crash_matrix import Command
 from config.system.boot.paths import PROJECT
 from orchestration.crash import points as crash_points
 from orchestration.crash.points import COMMITS, MODES, POINTS, Armed, CrashHere, arm, reach
 from orders.sagas import fulfil_order
 from tests.bootstrap.running_system import clean_environment
+from tests.crash_matrix.stories import STORIES
+from tests.crash_matrix.table import DIRECTIONS, SITES, cells, combinations, excluded
+from tests.management.commands.crash_matrix import Command
 
 APPS = ("orchestration", "orders", "payments", "shipping", "notifications")
 

@@ -17,12 +17,12 @@ from typing import Any, cast
 
 import pytest
 
-from config.durability import aftermath, judging
-from config.durability.arming import Charge, Evidence
-from config.durability.table import Cell, cells
-from config.durability.trial import Failed, Trial
-from config.durability.world import Call, World
 from orchestration.models import Saga
+from tests.crash_matrix import aftermath, judging
+from tests.crash_matrix.arming import Charge, Evidence
+from tests.crash_matrix.table import Cell, cells
+from tests.crash_matrix.trial import Failed, Trial
+from tests.crash_matrix.world import Call, World
 
 pytestmark = pytest.mark.django_db
 

@@ -7,6 +7,7 @@ asked cannot be done.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -101,25 +102,26 @@ def _run(command: str, rest: list[str], folder: DataFolder, *, named: bool) -> i
             from config.system.boot.suite import run_tests
 
             return run_tests(rest[1:])
-        case "crash_matrix" if not {"-h", "--help"} & set(rest):
-            from config.durability.apart import run_apart
-            from config.system.supervisor.django_command import execute
-
-            return run_apart(lambda: execute([sys.argv[0], *rest]), folder if named else None)
-        case "chaos" if not {"-h", "--help"} & set(rest):
-            from config.durability.chaos.start import run_chaos
-
-            return run_chaos([sys.argv[0], *rest], folder if named else None)
-        case "bench" if not {"-h", "--help"} & set(rest):
-            from config.bench.start import run_bench
-
-            return run_bench([sys.argv[0], *rest], folder if named else None)
+        case "crash_matrix" | "chaos" | "bench" if not {"-h", "--help"} & set(rest):
+            return _run_rig(command, rest, folder if named else None)
         case _:
             if rest == ["help"]:
                 print(_OWN_COMMANDS, flush=True)  # noqa: T201 - what is asked for
             from config.system.supervisor.django_command import run_django
 
             return run_django([sys.argv[0], *rest], folder)
+
+
+def _run_rig(name: str, rest: list[str], folder: DataFolder | None) -> int:
+    """Run what disturbs or measures a system. It lies beside the tests, of which nothing that serves people may know."""
+    try:
+        rig = importlib.import_module(f"tests.{name}.start")
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"tests.{name}.start".startswith(error.name):
+            raise
+        raise Refusal(f"{name} needs the folder `tests`; take a whole checkout") from None
+    status: int = rig.run([sys.argv[0], *rest], folder)
+    return status
 
 
 def _end_as_if_interrupted(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,1 @@
+"""Commands of the development checkout: they disturb and measure a system."""

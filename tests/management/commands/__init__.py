@@ -1,0 +1,1 @@
+"""bench, chaos and crash_matrix."""
