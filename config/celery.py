@@ -10,13 +10,13 @@ from celery import Celery
 from celery.signals import worker_ready
 from kombu.transport import TRANSPORT_ALIASES
 
-from config import log_lines, remote_control  # noqa: F401 - the last two for their signal handlers
+from config import log_lines, remote_control  # noqa: F401 - for their signal handlers
 from orchestration.broker import chord_counters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # By name and not by the setting `broker_transport`, which would have `rediss://` forget its encryption.
-TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "orchestration.broker.redis_transport:Transport"))
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "orchestration.redis_transport:Transport"))
 
 app = Celery("orderly")
 app.config_from_object("django.conf:settings", namespace="CELERY")

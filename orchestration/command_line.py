@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from orchestration.core.storable import is_storable_text, storable
 LARGEST_ID = 2**63 - 1
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+
+
+def manage(*words: str) -> str:
+    """Return any command of `manage.py` between backticks."""
+    return f"`{shlex.join(['python3', 'manage.py', *words])}`"
 
 
 def whole_number(least: int = 1, most: int = LARGEST_INTEGER) -> Callable[[str], int]:

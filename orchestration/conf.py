@@ -60,6 +60,8 @@ class EngineSettings:
     """How long what is kept, where that differs from the usual: `{"completed": "30d", "failed": "never"}`."""
 
 
+_MOVED = {"orchestration.engine.celery_canvas.CeleryTransport": "orchestration.broker.canvas.CeleryTransport"}
+"""Where what a project may have named by an older address stands now; understood for one version."""
 _NONE: Mapping[str, object] = {}
 _read: tuple[object, EngineSettings] | None = None
 """What was made of which `ORCHESTRATION`: every step asks several times. Settings that are overridden are another object."""
@@ -84,6 +86,8 @@ def engine_settings() -> EngineSettings:
     for name, value in given.items():
         if (told := fault_of(name, value)) is not None:
             raise ImproperlyConfigured(told)
+    if (transport := given.get("TRANSPORT")) in _MOVED:
+        given["TRANSPORT"] = _MOVED[transport]
     found = EngineSettings(**given)
     _read = (current, found)
     return found

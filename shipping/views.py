@@ -30,8 +30,8 @@ from django.views.decorators.http import require_POST
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.crash.points import reach
-from orchestration.engine.database.errors import is_unavailable
 from orchestration.sentences import explained, sentence
+from orchestration.services import is_unavailable
 from shipping import conf
 from shipping.dispatching import Outcome, record_dispatch, report_odd_news
 from shipping.models import Reservation

@@ -5,7 +5,7 @@ each event. Making one costs more than the command, and all of them share one po
 acknowledges each message in a transaction of Redis, of which nothing here depends: a message of which one half was
 written is lost at worst, and what is lost is found by the rows. An acknowledgement goes out with the next message that is taken, or
 a moment later: whoever is killed in that moment gets messages again that it had handled, as in any other moment before it.
-A project takes it by `kombu.transport.TRANSPORT_ALIASES["redis"] = "orchestration.broker.redis_transport:Transport"`, beside its Celery
+A project takes it by `kombu.transport.TRANSPORT_ALIASES["redis"] = "orchestration.redis_transport:Transport"`, beside its Celery
 app; and for `rediss` likewise.
 """
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from celery import current_app
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
+from orchestration.broker.queues import is_sendable_to
 from orchestration.core.definition import registry
 from orchestration.core.definition.binding import has_undo
 from orchestration.core.definition.references import StepReference
@@ -92,9 +92,7 @@ def _unroutable(definition: SagaDefinition) -> Iterator[str]:
     for reference in references:
         if participant_for(reference.task) is None:
             yield f"nobody performs {reference.task}"
-        elif (
-            not current_app.conf.task_create_missing_queues and reference.queue not in current_app.amqp.queues
-        ):
+        elif not is_sendable_to(reference.queue):
             yield f"{reference.task} goes to queue {reference.queue}, which does not exist"
 
 

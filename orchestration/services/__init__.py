@@ -1,5 +1,7 @@
 """What an app, a view or a person may ask of the engine."""
 
+from orchestration.engine.database.errors import is_unavailable
+from orchestration.engine.incidents.printed import what_fits
 from orchestration.services.deciding import retry_step, skip_step
 from orchestration.services.reporting import close_contradictions, report_contradiction
 from orchestration.services.resending import resend_event
@@ -11,6 +13,7 @@ __all__ = [
     "cancel_saga",
     "close_contradictions",
     "find_saga",
+    "is_unavailable",
     "pause_saga",
     "publish_event",
     "report_contradiction",
@@ -20,4 +23,5 @@ __all__ = [
     "settle_step",
     "skip_step",
     "start_saga",
+    "what_fits",
 ]

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
-from orchestration.engine.incidents.printed import manage
+from orchestration.command_line import manage
 from orchestration.money import format_minor
 from orders.models import Product
 

@@ -14,9 +14,8 @@ from django.utils.html import format_html, format_html_join
 from orchestration.admin.beside import links
 from orchestration.admin.read_only import ReadOnlyPage, ReadOnlyRows
 from orchestration.admin.theme import label
-from orchestration.engine.incidents.printed import what_fits
 from orchestration.money import format_minor
-from orchestration.services import find_saga
+from orchestration.services import find_saga, what_fits
 from orders.admin.colours import STATUS
 from orders.admin.line_money import LineMoney
 from orders.admin.search import HELP, orders_called

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 
-from orchestration.engine.database.errors import is_unavailable
+from orchestration.services import is_unavailable
 from orders.errors import (
     CancelRefused,
     InvalidOrder,

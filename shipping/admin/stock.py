@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 
 from orchestration.admin.read_only import ReadOnlyPage
 from orchestration.admin.theme import label
-from orchestration.engine.incidents.printed import manage
+from orchestration.command_line import manage
 from orchestration.sentences import explained, sentence
 from shipping.admin.restock import lacking, restock_once
 from shipping.admin.restock_form import RestockForm

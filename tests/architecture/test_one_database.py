@@ -21,7 +21,7 @@ def test_the_engine_takes_its_connection_and_transactions_from_one_place() -> No
         for path in ENGINE.rglob("*.py")
         if "migrations" not in path.parts and OF_DJANGO.search(path.read_text())
     ]
-    assert found == ["database.py"]
+    assert found == ["engine/database/connection.py"]
 
 
 def test_its_rows_are_read_and_written_where_the_setting_says_whatever_other_routers_say() -> None:

@@ -74,7 +74,7 @@ def test_each_point_is_reached_somewhere_in_the_code_and_no_other_is() -> None:
 def _calls() -> Iterator[ast.Call]:
     """Every call of a crash point in the apps, direct, by `partial` or by a method that hands it on."""
     for file in (file for app in APPS for file in (PROJECT / app).rglob("*.py")):
-        if file.name == "crash_points.py" or "testing" in file.parts:
+        if file.parent.name == "crash" or "testing" in file.parts:
             continue
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and {"reach", "_reach"} & _names(node):

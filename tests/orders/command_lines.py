@@ -24,7 +24,7 @@ DJANGOS = {
     "app_label", "migration_name", "database",
 }  # fmt: skip
 """Options of every command, and Django's own."""
-APPS = {"orchestration", "orders", "shipping", "payments", "notifications", "config"}
+APPS = {"orchestration", "orders", "shipping", "payments", "notifications", "config", "tests"}
 
 TEXTS: dict[str, str] = {
     "nothing": "", "blank": " ", "a word": "x", "minus one": "-1", "zero": "0", "a fraction": "1.5", "nan": "nan",

@@ -11,6 +11,7 @@ from typing import Any
 from celery import current_app
 from django.db.models import Q
 
+from orchestration.command_line import manage
 from orchestration.core.definition import registry
 from orchestration.core.definition.binding import takers_of
 from orchestration.core.definition.examples import example_of
@@ -29,11 +30,6 @@ def command(verb: str, *words: str, reason: str = "") -> str:
     """Return one command of `manage.py saga` between backticks."""
     why = ("--reason", reason) if reason else ()
     return manage("saga", verb, *words, *why)
-
-
-def manage(*words: str) -> str:
-    """Return any command of `manage.py` between backticks."""
-    return f"`{shlex.join(['python3', 'manage.py', *words])}`"
 
 
 def worker(queue: str) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from orchestration.command_line import text, whole_number
+from orchestration.command_line import manage, text, whole_number
 from orchestration.core.definition.arguments import LARGEST_INTEGER, shown
-from orchestration.engine.incidents.printed import manage
 from orchestration.sentences import sentence
 from shipping.delivery_words import told
 from shipping.models import Stock
