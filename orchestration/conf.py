@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 
 from orchestration.setting_faults import fault_of
 
@@ -62,9 +63,8 @@ class EngineSettings:
 
 _MOVED = {"orchestration.engine.celery_canvas.CeleryTransport": "orchestration.broker.canvas.CeleryTransport"}
 """Where what a project may have named by an older address stands now; understood for one version."""
-_NONE: Mapping[str, object] = {}
-_read: tuple[object, EngineSettings] | None = None
-"""What was made of which `ORCHESTRATION`: every step asks several times. Settings that are overridden are another object."""
+_read: EngineSettings | None = None
+"""What was made of `ORCHESTRATION`, until it is overridden: every step asks several times."""
 
 
 def engine_settings() -> EngineSettings:
@@ -73,11 +73,12 @@ def engine_settings() -> EngineSettings:
     Raises:
         ImproperlyConfigured: `ORCHESTRATION` has a key that does not exist, or a value that cannot be meant.
     """
+    return _read if _read is not None else _read_again()
+
+
+def _read_again() -> EngineSettings:
     global _read
-    current = getattr(settings, "ORCHESTRATION", None) or _NONE
-    if _read is not None and _read[0] is current:
-        return _read[1]
-    given = dict(current)
+    given = dict(getattr(settings, "ORCHESTRATION", None) or {})
     known = {each.name for each in fields(EngineSettings)}
     if unknown := sorted(set(given) - known):
         raise ImproperlyConfigured(
@@ -88,9 +89,17 @@ def engine_settings() -> EngineSettings:
             raise ImproperlyConfigured(told)
     if (transport := given.get("TRANSPORT")) in _MOVED:
         given["TRANSPORT"] = _MOVED[transport]
-    found = EngineSettings(**given)
-    _read = (current, found)
-    return found
+    _read = EngineSettings(**given)
+    return _read
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    global _read
+    if setting == "ORCHESTRATION":
+        _read = None
+
+
+setting_changed.connect(_forget)
 
 
 def are_sound() -> bool:

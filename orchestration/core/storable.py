@@ -93,7 +93,7 @@ def facts_of(message: BaseModel, written: Mapping[str, Any] | None = None) -> di
     except Exception:  # of bytes that are no UTF-8, for example, or of a serializer of its own
         kept = {name for name, field in type(message).model_fields.items() if not field.exclude}
         found = {name: value for name, value in message if name in kept}
-    if isinstance(found, dict) and all(_is_plain(value) for value in found.values()):
+    if isinstance(found, dict) and _are_plain(found.values()):
         return found
     data: dict[str, Any] = _Walk(longest_key=MOST_BYTES).storable(found, DEEPEST)
     return data
@@ -121,12 +121,16 @@ def cut_to_fit(data: dict[str, Any], most_bytes: int = MOST_BYTES) -> dict[str, 
     return data if size_of(data) <= most_bytes else {}
 
 
-def _is_plain(value: object) -> bool:
-    """Whether a value is surely storable as it is. Costs less than making it so, and nearly every field of a message is."""
-    kind = type(value)
-    if kind is str:
-        return _UNSTORABLE.search(value) is None  # type: ignore[call-overload]  # it is a text
-    return value is None or kind is bool or (kind is int and -_LARGEST < value < _LARGEST)  # type: ignore[operator]
+def _are_plain(values: Iterable[Any]) -> bool:
+    """Whether values are surely storable as they are. Costs less than making them so, and nearly every field of a message is."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if _UNSTORABLE.search(value) is not None:
+                return False
+        elif not (value is None or kind is bool or (kind is int and -_LARGEST < value < _LARGEST)):
+            return False
+    return True
 
 
 class _Walk:

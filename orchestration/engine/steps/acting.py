@@ -111,21 +111,18 @@ class Acting:
         return Acted(stored, skipped, facts)
 
     def _perform(self, command: Message) -> Acted:
-        try:
-            return Acted(self._performed(command))
-        except SkipRest as skip:
-            return Acted(None, skip)
-
-    def _performed(self, command: Message) -> Message | NotNeeded | None:
         """Have the function act, and refuse what it must not return: the next step would be blamed for it.
 
         Raises:
             TypeError: the result is not what the reference gives.
         """
-        result = self.participant.perform_action(command, self.context)
+        try:
+            result = self.participant.perform_action(command, self.context)
+        except SkipRest as skip:
+            return Acted(None, skip)
         if result is not NOT_NEEDED or self.message.direction is Direction.FORWARD:
             self.participant.check_result(result)
-        return result
+        return Acted(result)
 
     def allow_its_time(self) -> None:
         """A long step may compute within its transaction for as long as it has said, whatever connections are allowed."""

@@ -7,7 +7,6 @@ recorded under the fencing token, and an earlier attempt of unknown outcome is l
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from enum import Enum
 
 from django.db import DataError, IntegrityError, ProgrammingError
@@ -187,11 +186,19 @@ class Attempt(Acting):
         results = self.delivery.results
         if ending.result is not None:
             results = {**results, ending.name: ending.result}
-        message = replace(
-            self.message, step=then.step, after=(ending.name,), task_id=then.task_id, redelivered=False
+        own = self.message
+        message = StepMessage(
+            own.saga_id,
+            then.step,
+            own.direction,
+            own.epoch,
+            (ending.name,),
+            then.task_id,
+            False,
+            own.next_step,
         )
         saga = {**self.delivery.saga, "state": SagaState.RUNNING.value}
-        delivery = replace(self.delivery, saga=saga, claim=claim, results=results, rows=rows)
+        delivery = Delivery(saga, claim, results, rows)
         return Attempt(participant, message, delivery, claim, self.definition, self.ahead)
 
     def _superseded(self) -> Verdict:
