@@ -1,6 +1,6 @@
 """What a command line may hold: each type says in a sentence what to write, instead of the name of a function of ours.
 
-For `add_argument(type=...)` of argparse. Knows no Django.
+For `add_argument(type=...)` of argparse; and how a command that people are to type is printed. Knows no Django.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from orchestration.money.currencies import UnknownCurrency, minor_digits
 
 HIGHEST_MINOR = 1_000_000_000
 """Of one price: ten million in a currency of cents. With 100 lines of 10,000 a total stays exact for JSON readers."""
+
+_WRITTEN = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
 def to_minor_units(price: object, currency: str) -> int:
@@ -20,10 +23,10 @@ def to_minor_units(price: object, currency: str) -> int:
     if isinstance(price, bool) or not isinstance(price, str | int | Decimal):
         raise ValueError('must be a decimal number such as "18.00"')
     digits = minor_digits(currency)
-    try:
-        amount = Decimal(price)
-    except InvalidOperation:
-        raise ValueError('must be a decimal number such as "18.00"') from None
+    if isinstance(price, str) and _WRITTEN.fullmatch(price) is None:
+        # Python also reads "1_000", spaces around it and the digits of every script.
+        raise ValueError('must be a decimal number such as "18.00"')
+    amount = Decimal(price)
     if not amount.is_finite() or amount < 0 or amount > Decimal(HIGHEST_MINOR).scaleb(-digits):
         raise ValueError(f"must be from 0 to {Decimal(HIGHEST_MINOR).scaleb(-digits):f}")
     # In whole numbers: decimal arithmetic would round a long fraction to its context's precision first.

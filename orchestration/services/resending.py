@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models.functions import Now
 
+from orchestration.core.definition.arguments import is_whole, shown
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.outbox import relay
 from orchestration.engine.outbox.set_aside import close_told
@@ -26,6 +27,10 @@ def resend_event(*, message_id: int, by: str, reason: str) -> OutboxMessage:
         TransitionRefused: it was not set aside. Nothing has changed.
     """
     check_decision(by, reason)
+    if not is_whole(message_id):
+        raise MessageNotFound(
+            f"there is no message {shown(message_id)} in the outbox; give the number of one"
+        )
     with transaction.atomic():
         message = OutboxMessage.objects.select_for_update(no_key=True).filter(id=message_id).first()
         if message is None:

@@ -176,6 +176,8 @@ def test_what_was_not_set_aside_is_not_sent_by_hand(waiting: SagaRun) -> None:
         resend_event(message_id=message.id, **WHY)
     with pytest.raises(MessageNotFound):
         resend_event(message_id=message.id + 1, **WHY)
+    with pytest.raises(MessageNotFound, match="there is no message 'x' in the outbox"):
+        resend_event(message_id="x", **WHY)  # type: ignore[arg-type]  # that is what is tried
     with pytest.raises(IntegrityError), transaction.atomic():
         OutboxMessage.objects.filter(id=message.id).update(set_aside_at=Now())  # it has not even been sent
 

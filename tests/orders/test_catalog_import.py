@@ -112,7 +112,7 @@ def refuse(levels: list[StockLevel]) -> None:
         ({"currency": "usd"}, "currency: usd is no currency of ISO 4217"),
         ({"currency": None}, "currency: must be a currency code"),
         ({"unit_price": "-1"}, "unit_price: must be from 0 to"),
-        ({"unit_price": "NaN"}, "unit_price: must be from 0 to"),
+        ({"unit_price": "NaN"}, "unit_price: must be a decimal number"),
         ({"unit_price": "1e99"}, "unit_price: must be from 0 to"),
         ({"unit_price": "dear"}, "unit_price: must be a decimal number"),
         ({"unit_price": True}, "unit_price: must be a decimal number"),
@@ -175,6 +175,10 @@ def test_prices_become_minor_units_exactly(price: object, currency: str, minor: 
         (1.5, "USD"),
         ("1." + "0" * 40 + "1", "USD"),
         ("Infinity", "USD"),
+        ("1_000", "USD"),
+        (" 18.00", "USD"),
+        ("\u0661\u0668", "USD"),
+        ("18.", "USD"),
     ],
 )
 def test_prices_that_would_be_rounded_are_refused(price: object, currency: str) -> None:

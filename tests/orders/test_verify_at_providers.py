@@ -15,6 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from config import invariants as across
+from orchestration.services import skip_step
 from orders.models import Order
 from payments import invariants as money
 from payments.gateway import ListedEffect
@@ -24,7 +25,7 @@ from shipping import invariants as parcels
 from shipping.dispatching import record_dispatch
 from shipping.labels import ListedParcel
 from shipping.models import Shipment
-from tests.orders.fulfilment import fulfil, stock
+from tests.orders.fulfilment import DISPATCHED, fulfil, stock
 
 pytestmark = pytest.mark.django_db
 HERE = "tests.orders.test_verify_at_providers"
@@ -126,6 +127,20 @@ def test_a_provider_that_lists_is_held_against_our_rows(shipped: Order) -> None:
         assert finding.checked >= 1
     first = Payment.objects.get().authorized_at
     assert set(ListingGateway.asked) == {first - timedelta(days=120)}
+
+
+def test_money_of_an_order_that_nobody_marked_as_shipped_by_decision_is_in_its_place(
+    catalog: None, settings: Settings
+) -> None:
+    stock(NW_11=1)
+    order, run = fulfil(("NW-11", 1), reject_at={"orders.mark_shipped": 1})
+    run.until_rest().send("shipping.dispatched", DISPATCHED)
+    run.until(lambda each: bool(each.incidents))
+    run.decide(skip_step, step="orders.mark_shipped", direction="forward", by="ana", reason="marked by hand")
+    run.until(lambda each: each.state == "completed")
+    settings.PAYMENTS_GATEWAY = f"{HERE}.ListingGateway"
+    ListingGateway.made = effects_of(Payment.objects.get(order_id=order.id))
+    assert violations(ACROSS) == []
 
 
 @pytest.mark.parametrize(
