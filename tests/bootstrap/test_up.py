@@ -47,6 +47,13 @@ def test_flower_says_nothing_while_there_is_nothing_to_say(system: RunningSystem
     assert told == []
 
 
+def test_flower_keeps_a_limited_number_of_tasks(system: RunningSystem) -> None:
+    (pid,) = system.pids("flower")
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    (most,) = [int(word.partition("=")[2]) for word in words if word.startswith("--max-tasks=")]
+    assert 0 < most <= 5_000  # each takes 6 KB of its memory
+
+
 def test_secrets_are_generated_and_only_their_owner_reads_them(system: RunningSystem) -> None:
     file = system.folder / "secrets.json"
     secrets = json.loads(file.read_text())
