@@ -20,7 +20,7 @@ from orchestration.broker.links import Links
 from orchestration.broker.task_options import OWN
 from orchestration.core.definition.references import StepReference
 from orchestration.core.planning.states import Direction
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.steps.attempts import Verdict
 from orchestration.engine.steps.claims import StepMessage
 from orchestration.engine.steps.participants import Act, Participant, add
@@ -86,10 +86,10 @@ def _step_task(participant: Participant) -> Task[..., Any]:
     return task
 
 
-def _points_behind(message: StepMessage, *, in_fork: bool) -> list[str]:
+def _points_behind(message: StepMessage, *, in_fork: bool) -> list[CrashPoint]:
     """The crash points between the record of a step and the next message."""
-    between = ["K15"] if message.direction is Direction.UNDO else []
-    return ["K10", *between, *(["K11"] if in_fork else [])]
+    between = [CrashPoint.BETWEEN_UNDOS] if message.direction is Direction.UNDO else []
+    return [CrashPoint.RESULT_COMMITTED, *between, *([CrashPoint.BRANCH_COMMITTED] if in_fork else [])]
 
 
 def _settle_task(participant: Participant) -> Task[..., Any]:

@@ -10,7 +10,7 @@ from celery import Task, shared_task
 
 from orchestration.broker.task_options import OWN
 from orchestration.conf import engine_settings
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.flow.advance import advance as advance_saga
 from orchestration.engine.flow.inbox import receive_event as store_event
 from orchestration.engine.messages.dead_letters import letter_of, set_aside
@@ -57,7 +57,7 @@ def receive_event(self: Task[..., Any], *, envelope: Any) -> None:
             )
         )
         return
-    reach("K19", about=[envelope["key"]])
+    reach(CrashPoint.WEBHOOK_ANSWERED, about=[envelope["key"]])
     for saga in store_event(envelope):
         advance_saga(saga)
 

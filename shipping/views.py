@@ -29,7 +29,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.sentences import explained, sentence
 from orchestration.services import is_unavailable
 from shipping import conf
@@ -123,7 +123,7 @@ def _recorded(news: DispatchNews) -> HttpResponse:
         return _problem(404, "No such label.")
     if outcome is Outcome.ID_OF_ANOTHER:
         return _problem(409, "This id has told of another parcel; send the news under an id of its own.")
-    reach("K18", about=[news.order_id])
+    reach(CrashPoint.WEBHOOK_STORED, about=[news.order_id])
     return JsonResponse({"status": outcome.value})
 
 

@@ -14,38 +14,66 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from orchestration.crash.modes import MODES, CrashHere, backend_of_connection, crash
 
-__all__ = ["MODES", "POINTS", "Armed", "CrashHere", "Listener", "listening", "parse", "reach"]
+__all__ = ["MODES", "POINTS", "Armed", "CrashHere", "CrashPoint", "Listener", "listening", "parse", "reach"]
+
+
+class CrashPoint(StrEnum):
+    """Each point by its name; the number is what commands and documents call it."""
+
+    START_COMMITTING = "K1"
+    START_COMMITTED = "K2"
+    OUTBOX_CLAIMED = "K3"
+    OUTBOX_PUBLISHED = "K4"
+    OUTBOX_MARKING = "K5"
+    MESSAGE_RECEIVED = "K6"
+    CLAIM_COMMITTED = "K7"
+    EFFECT_DONE = "K8"
+    RESULT_COMMITTING = "K9"
+    RESULT_COMMITTED = "K10"
+    BRANCH_COMMITTED = "K11"
+    NEXT_DECIDED = "K12"
+    UNDO_CLAIMED = "K13"
+    UNDO_EFFECT_DONE = "K14"
+    BETWEEN_UNDOS = "K15"
+    DUE_PICKED = "K16"
+    DUE_COMMITTING = "K17"
+    WEBHOOK_STORED = "K18"
+    WEBHOOK_ANSWERED = "K19"
+    DECISION_COMMITTED = "K20"
+    TIMER_FIRED = "K21"
+
 
 POINTS: dict[str, str] = {
-    "K1": "order, saga and outbox row written, before commit",
-    "K2": "order committed, before the answer",
-    "K3": "relay: messages claimed, before publishing",
-    "K4": "relay: published, before marking as sent",
-    "K5": "relay: marked as sent, before commit",
-    "K6": "worker: message received, before the claim or the look",
-    "K7": "claim committed (of a quick local step: looked at), before the effect",
-    "K8": "effect done, before the result is committed",
-    "K9": "while the result is being committed",
-    "K10": "result committed, before the message is acknowledged",
-    "K11": "a parallel branch committed, before the join is counted",
-    "K12": "join decided and committed, before the next message is sent",
-    "K13": "undo claimed, before its effect",
-    "K14": "undo's effect done, before its result is committed",
-    "K15": "between two undos",
-    "K16": "sweep: due sagas picked, before they are looked at",
-    "K17": "sweep: rows made due again, before commit",
-    "K18": "webhook stored, before it is answered",
-    "K19": "webhook answered, before the event is applied",
-    "K20": "a person's decision committed, before anybody is woken",
-    "K21": "a timer has fired, before its transition is committed",
+    CrashPoint.START_COMMITTING: "order, saga and outbox row written, before commit",
+    CrashPoint.START_COMMITTED: "order committed, before the answer",
+    CrashPoint.OUTBOX_CLAIMED: "relay: messages claimed, before publishing",
+    CrashPoint.OUTBOX_PUBLISHED: "relay: published, before marking as sent",
+    CrashPoint.OUTBOX_MARKING: "relay: marked as sent, before commit",
+    CrashPoint.MESSAGE_RECEIVED: "worker: message received, before the claim or the look",
+    CrashPoint.CLAIM_COMMITTED: "claim committed (of a quick local step: looked at), before the effect",
+    CrashPoint.EFFECT_DONE: "effect done, before the result is committed",
+    CrashPoint.RESULT_COMMITTING: "while the result is being committed",
+    CrashPoint.RESULT_COMMITTED: "result committed, before the message is acknowledged",
+    CrashPoint.BRANCH_COMMITTED: "a parallel branch committed, before the join is counted",
+    CrashPoint.NEXT_DECIDED: "join decided and committed, before the next message is sent",
+    CrashPoint.UNDO_CLAIMED: "undo claimed, before its effect",
+    CrashPoint.UNDO_EFFECT_DONE: "undo's effect done, before its result is committed",
+    CrashPoint.BETWEEN_UNDOS: "between two undos",
+    CrashPoint.DUE_PICKED: "sweep: due sagas picked, before they are looked at",
+    CrashPoint.DUE_COMMITTING: "sweep: rows made due again, before commit",
+    CrashPoint.WEBHOOK_STORED: "webhook stored, before it is answered",
+    CrashPoint.WEBHOOK_ANSWERED: "webhook answered, before the event is applied",
+    CrashPoint.DECISION_COMMITTED: "a person's decision committed, before anybody is woken",
+    CrashPoint.TIMER_FIRED: "a timer has fired, before its transition is committed",
 }
 """Every point, and where it stands."""
 
-COMMITS = frozenset({"K5", "K9", "K17"})
+COMMITS = frozenset({CrashPoint.OUTBOX_MARKING, CrashPoint.RESULT_COMMITTING, CrashPoint.DUE_COMMITTING})
 """Points just before a commit that are reached again just after it (`committed`): there a commit can be ambiguous."""
 
 
@@ -117,7 +145,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def reach(
-    point: str,
+    point: CrashPoint,
     *,
     about: Iterable[object] = (),
     direction: str = "",
@@ -127,7 +155,7 @@ def reach(
     """Say that a point is reached. Does nothing unless a crash is armed there or a test listens.
 
     Args:
-        point: one of POINTS.
+        point: which one.
         about: names of the sagas it is about: ids, business keys or references.
         direction: which way the step or the saga goes.
         step: name of the step.
@@ -161,7 +189,13 @@ def _armed_for(folder: Path, names: list[str]) -> list[Armed]:
             armed = Armed(**json.loads((folder / f"{name}.json").read_text()))
             found[armed.evidence] = armed
     for armed in found.values():
-        if len(found) == 1 and armed.point in ("K1", "K2", "K3", "K4", "K5"):
+        if len(found) == 1 and armed.point in (
+            CrashPoint.START_COMMITTING,
+            CrashPoint.START_COMMITTED,
+            CrashPoint.OUTBOX_CLAIMED,
+            CrashPoint.OUTBOX_PUBLISHED,
+            CrashPoint.OUTBOX_MARKING,
+        ):
             arm(folder, [name for name in names if name and not (folder / f"{name}.json").exists()], armed)
     return list(found.values())
 

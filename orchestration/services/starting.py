@@ -17,7 +17,7 @@ from orchestration.core.definition.arguments import shown
 from orchestration.core.definition.references import Message
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.storable import MOST_BYTES, is_storable_text, size_of
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.connection import connection, how_to_open, transaction
 from orchestration.engine.flow.misfits import fitted, of_another
 from orchestration.engine.flow.starting import begin
@@ -95,9 +95,9 @@ def start_saga(
     if saga is None:
         return _already_started(definition, business_key, data)
     names = (saga.reference, saga.id, saga.business_key)
-    transaction.on_commit(partial(reach, "K2", about=names))
+    transaction.on_commit(partial(reach, CrashPoint.START_COMMITTED, about=names))
     writing.wake_after_commit()
-    reach("K1", about=names)
+    reach(CrashPoint.START_COMMITTING, about=names)
     return saga
 
 

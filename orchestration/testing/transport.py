@@ -11,7 +11,7 @@ from uuid import UUID
 
 from orchestration.core.planning.canvas import Call, Canvas, Stage
 from orchestration.core.planning.states import Direction
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.flow.advance import advance
 from orchestration.engine.flow.inbox import receive_event
 from orchestration.engine.messages.probes import answer
@@ -123,7 +123,7 @@ class HandTransport:
                 settle(participant, address.saga_id, step)
                 self._put(Knock(address.saga_id))
             case EventMail(envelope):
-                reach("K19")
+                reach(CrashPoint.WEBHOOK_ANSWERED)
                 for saga in receive_event(unsealed(envelope)):
                     advance(saga)
             case CopyMail(_, _, receipt):
@@ -183,7 +183,7 @@ class HandTransport:
         except StepError:
             self.failed(mail)
             return
-        reach("K10", direction=message.direction, step=message.step)
+        reach(CrashPoint.RESULT_COMMITTED, direction=message.direction, step=message.step)
         if self.habits.sweep_only:
             return
         if verdict is Verdict.CARRY_ON and mail.branch:

@@ -19,7 +19,7 @@ from django.core.management.base import CommandError
 
 from config.system.boot.paths import PROJECT
 from orchestration.crash import points as crash_points
-from orchestration.crash.points import COMMITS, MODES, POINTS, Armed, CrashHere, arm, reach
+from orchestration.crash.points import COMMITS, MODES, POINTS, Armed, CrashHere, CrashPoint, arm, reach
 from orders.sagas import fulfil_order
 from tests.bootstrap.running_system import clean_environment
 from tests.crash_matrix.stories import STORIES
@@ -55,18 +55,18 @@ def test_each_point_is_reached_somewhere_in_the_code_and_no_other_is() -> None:
     reached, committed = set[str](), set[str]()
     for call in _calls():
         points = {
-            node.value
+            CrashPoint[node.attr].value
             for node in ast.walk(call)
-            if isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and re.fullmatch(r"K\d+", node.value)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "CrashPoint"
         }
         reached |= points
         if any(keyword.arg == "committed" for keyword in call.keywords):
             committed |= points
     # Two points are handed on in a list, by the function that knows what is behind a step.
     behind = (PROJECT / "orchestration" / "participant.py").read_text()
-    reached |= set(re.findall(r'"(K\d+)"', behind))
+    reached |= {CrashPoint[name].value for name in re.findall(r"CrashPoint\.(\w+)", behind)}
     assert reached == POINTS.keys()
     assert committed == COMMITS
 
@@ -118,13 +118,13 @@ def armed(folder: Path, **more: str) -> Armed:
 
 def test_an_armed_point_fails_once_for_its_own_saga_only(folder: Path) -> None:
     arm(folder, ["mine"], armed(folder, step="payments.capture"))
-    reach("K7", about=["another"], step="payments.capture")
-    reach("K6", about=["mine"], step="payments.capture")
-    reach("K7", about=["mine"], step="payments.void")
+    reach(CrashPoint("K7"), about=["another"], step="payments.capture")
+    reach(CrashPoint("K6"), about=["mine"], step="payments.capture")
+    reach(CrashPoint("K7"), about=["mine"], step="payments.void")
     assert not (folder / "e").exists()
     with pytest.raises(CrashHere, match="t-1"):
-        reach("K7", about=["mine"], step="payments.capture")
-    reach("K7", about=["mine"], step="payments.capture")
+        reach(CrashPoint("K7"), about=["mine"], step="payments.capture")
+    reach(CrashPoint("K7"), about=["mine"], step="payments.capture")
     evidence = json.loads((folder / "e").read_text())
     assert (evidence["pid"], evidence["point"], evidence["mode"]) == (os.getpid(), "K7", "raise")
     trace = [json.loads(line)["point"] for line in (folder / "e.trace").read_text().splitlines()]
@@ -141,9 +141,9 @@ def test_a_commit_is_ambiguous_after_it_and_everything_else_comes_before(folder:
 def test_an_order_armed_by_its_number_is_armed_by_its_other_names_before_they_are_known(folder: Path) -> None:
     arm(folder, ["NW-1"], armed(folder, point="K3"))
     saga = uuid.uuid4()
-    reach("K1", about=["NW-1", saga])
+    reach(CrashPoint("K1"), about=["NW-1", saga])
     with pytest.raises(CrashHere):
-        reach("K3", about=[saga])
+        reach(CrashPoint("K3"), about=[saga])
 
 
 @pytest.mark.durability

@@ -30,7 +30,7 @@ from orchestration.core.planning.decisions import (
 )
 from orchestration.core.planning.plan import plan
 from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.conflicts import again_after_conflict
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.flow.dispatch import is_undispatched
@@ -78,9 +78,9 @@ def advance(saga_id: UUID, *, rescue: bool = False) -> None:
     for queue in asked.silent_queues:
         ask(queue)
     if rescue:
-        reach("K17", about=[saga.id], committed=True)
+        reach(CrashPoint.DUE_COMMITTING, about=[saga.id], committed=True)
     if isinstance(decided, Send | Settle):
-        reach("K12", about=[saga.id], direction=_way(saga))
+        reach(CrashPoint.NEXT_DECIDED, about=[saga.id], direction=_way(saga))
     if isinstance(decided, Send):
         try:
             for canvas in decided.canvases:
@@ -126,7 +126,7 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
         if had_ended:
             close_mended(saga)
         if rescue:
-            reach("K17", about=[saga.id])
+            reach(CrashPoint.DUE_COMMITTING, about=[saga.id])
     return asked, decided
 
 
@@ -253,7 +253,7 @@ class _Round:
             error = row.error or error
             kind = "rejected" if row.state == StepState.REJECTED.value else "exhausted"
         begin_undo(self.saga, kind=kind, step=step, error=error)
-        reach("K21", about=[self.saga.id], step=step or "")
+        reach(CrashPoint.TIMER_FIRED, about=[self.saga.id], step=step or "")
 
     def _escalate(self, step: str, kind: str) -> None:
         row = (
@@ -269,7 +269,7 @@ class _Round:
         if not Incident.objects.filter(saga=self.saga, kind=kind, step=step, resolved_at=None).exists():
             open_incident(self.saga, kind, step=step, message=message or f"{step} has not come in time")
             note(self.saga, "escalated", step=step, reason=kind)
-            reach("K21", about=[self.saga.id], step=step)
+            reach(CrashPoint.TIMER_FIRED, about=[self.saga.id], step=step)
         self.saga.wake_at = None
 
     def _finish(self, state: SagaState) -> None:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
 from orchestration.core.planning.states import Direction
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.flow.advance import advance
 from orchestration.engine.flow.dispatch import First, first_of
@@ -43,7 +43,7 @@ def drain(only: Q | None = None) -> int:
     batch = _claim(only)
     if not batch:
         return 0
-    reach("K3", about=_subjects(batch))
+    reach(CrashPoint.OUTBOX_CLAIMED, about=_subjects(batch))
     first = first_of(message.saga_id for message in batch if message.saga_id is not None)
     sent: list[int] = []
     refused: SendFailed | None = None
@@ -71,11 +71,11 @@ def drain(only: Q | None = None) -> int:
             continue
         sent.append(message.id)
     if sent:
-        reach("K4", about=_subjects(batch))
+        reach(CrashPoint.OUTBOX_PUBLISHED, about=_subjects(batch))
         with transaction.atomic():
             OutboxMessage.objects.filter(id__in=sent).update(sent_at=Now(), claimed_until=None)
-            reach("K5", about=_subjects(batch))
-        reach("K5", about=_subjects(batch), committed=True)
+            reach(CrashPoint.OUTBOX_MARKING, about=_subjects(batch))
+        reach(CrashPoint.OUTBOX_MARKING, about=_subjects(batch), committed=True)
     if refused is not None:
         raise refused
     return len(sent)
@@ -116,7 +116,7 @@ def _send(message: OutboxMessage, first: First | None) -> None:
             transport().send_event(sealed(message.payload))
         return
     if first is not None:
-        reach("K12", about=[first.address.saga_id], direction=Direction.FORWARD)
+        reach(CrashPoint.NEXT_DECIDED, about=[first.address.saga_id], direction=Direction.FORWARD)
         for canvas in first.canvases:
             transport().send_canvas(first.address, canvas)
         return

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
 from orchestration.core.storable import LONGEST_MESSAGE, storable_text
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.database.errors import LOCK_NOT_AVAILABLE, is_conflict, is_outage, sqlstate
 from orchestration.engine.flow.advance import advance
@@ -59,7 +59,7 @@ def sweep() -> Swept:
     wake_for_deliveries()
     due = _pick_due()
     if due:
-        reach("K16", about=due)
+        reach(CrashPoint.DUE_PICKED, about=due)
     for saga_id in due:
         try:
             advance(saga_id, rescue=True)

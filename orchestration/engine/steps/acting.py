@@ -14,7 +14,7 @@ from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.admission import is_its_turn
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.storable import LONGEST_MESSAGE, facts_of, storable_text
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.connection import connection
 from orchestration.engine.steps.bad_commands import not_built
 from orchestration.engine.steps.claims import Claim, Delivery, StepMessage
@@ -155,7 +155,7 @@ class Acting:
             skip_reason=storable_text(skipped.message, LONGEST_MESSAGE) if skipped is not None else None,
         )
 
-    def reach(self, point: str, *, committed: bool = False) -> None:
+    def reach(self, point: CrashPoint, *, committed: bool = False) -> None:
         """Say that this step has come to a crash point."""
         reach(
             point,
@@ -166,4 +166,8 @@ class Acting:
         )
 
     def _reach_effect(self) -> None:
-        self.reach("K14" if self.message.direction is Direction.UNDO else "K8")
+        self.reach(
+            CrashPoint.UNDO_EFFECT_DONE
+            if self.message.direction is Direction.UNDO
+            else CrashPoint.EFFECT_DONE
+        )

@@ -18,6 +18,7 @@ from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.foresight import Ends, Foreseen, Known, Unclear, foresee
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.storable import facts_of
+from orchestration.crash.points import CrashPoint
 from orchestration.engine.database.conflicts import again_after_conflict
 from orchestration.engine.database.connection import connection, transaction
 from orchestration.engine.database.errors import is_conflict, is_outage
@@ -109,8 +110,8 @@ class Attempt(Acting):
             self.allow_its_time()
             acted = self.act_locally(command)
             verdict = self._record(command, acted, strict=True)
-            self.reach("K9")
-        self.reach("K9", committed=True)
+            self.reach(CrashPoint.RESULT_COMMITTING)
+        self.reach(CrashPoint.RESULT_COMMITTING, committed=True)
         return verdict
 
     def _external(self, command: Message) -> Verdict:
@@ -120,7 +121,7 @@ class Attempt(Acting):
         except NotRecorded:
             keep_late_result(self.message, self.claim, self.participant, command, acted.result, self.context)
             return Verdict.STOP
-        self.reach("K9", committed=True)
+        self.reach(CrashPoint.RESULT_COMMITTING, committed=True)
         return verdict
 
     @again_after_conflict
@@ -129,7 +130,7 @@ class Attempt(Acting):
             if self.participant.save is not None and isinstance(acted.result, Message):
                 self.participant.save(command, acted.result, self.context)
             verdict = self._record(command, acted, strict=False)
-            self.reach("K9")
+            self.reach(CrashPoint.RESULT_COMMITTING)
         return verdict
 
     def _record(self, command: Message, acted: Acted, *, strict: bool) -> Verdict:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from orchestration.conf import engine_settings
 from orchestration.core.definition import registry
 from orchestration.core.planning.states import FINISHED, StepState
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.errors import may_have_committed
 from orchestration.engine.messages.transport import knock
 from orchestration.engine.steps.ahead import Ahead, lease_of
@@ -49,7 +49,9 @@ def perform(participant: Participant, message: StepMessage, ahead: Ahead | None 
     Raises:
         StepError: the step is given up, and that is recorded; the task is to fail so that `link_error` knocks.
     """
-    reach("K6", about=[message.saga_id], direction=message.direction, step=message.step)
+    reach(
+        CrashPoint.MESSAGE_RECEIVED, about=[message.saga_id], direction=message.direction, step=message.step
+    )
     seen = look(participant, message, ahead)
     done = _unclaimed(seen) if seen is not None else _claimed(participant, message, ahead)
     performed = Performed(done.verdict, done.ahead)
@@ -132,7 +134,9 @@ def _go_on(attempt: Attempt, performed: Performed) -> Done:
 
 
 def _reach_between(message: StepMessage) -> None:
-    reach("K10", about=[message.saga_id], direction=message.direction, step=message.step)
+    reach(
+        CrashPoint.RESULT_COMMITTED, about=[message.saga_id], direction=message.direction, step=message.step
+    )
 
 
 def _refused(message: StepMessage, delivery: Delivery | None) -> Verdict:

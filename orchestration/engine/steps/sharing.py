@@ -17,7 +17,7 @@ from orchestration.conf import engine_settings
 from orchestration.core.definition.references import Message
 from orchestration.core.planning.foresight import Ends
 from orchestration.core.planning.states import Direction, SagaState, StepState
-from orchestration.crash.points import reach
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.connection import connection, transaction
 from orchestration.engine.database.errors import is_conflict
 from orchestration.engine.steps.attempts import Attempt, Verdict
@@ -109,10 +109,10 @@ def share(first: Attempt) -> Done | Undone:
             )
             if ends:
                 tell_ended(first.message.saga_id, SagaState.COMPLETED.value)
-            _reach_each(first, done, "K9")
+            _reach_each(first, done, CrashPoint.RESULT_COMMITTING)
     except BaseException as error:  # what is no failure of the step is raised again
         return _answer(first, attempt, as_failure(error), claim)
-    _reach_each(first, done, "K9", committed=True)
+    _reach_each(first, done, CrashPoint.RESULT_COMMITTING, committed=True)
     if unclaimed:
         attempt.following = following
     elif then is not None and claim is not None:
@@ -129,17 +129,21 @@ def _answer(first: Attempt, attempt: Attempt, error: Exception, claim: Claim | N
     return Undone(error, its_own, first.command, claim)
 
 
-def _reach_each(first: Attempt, done: list[DoneStep], point: str, *, committed: bool = False) -> None:
+def _reach_each(first: Attempt, done: list[DoneStep], point: CrashPoint, *, committed: bool = False) -> None:
     for step in done:
         _reach(first.message, step.ending.name, point, committed=committed)
 
 
 def reach_claimed(message: StepMessage) -> None:
     """Say that a step is claimed, or was looked at, and is about to be done."""
-    _reach(message, message.step, "K13" if message.direction is Direction.UNDO else "K7")
+    _reach(
+        message,
+        message.step,
+        CrashPoint.UNDO_CLAIMED if message.direction is Direction.UNDO else CrashPoint.CLAIM_COMMITTED,
+    )
 
 
-def _reach(message: StepMessage, step: str, point: str, *, committed: bool = False) -> None:
+def _reach(message: StepMessage, step: str, point: CrashPoint, *, committed: bool = False) -> None:
     reach(
         point,
         about=[message.saga_id],
