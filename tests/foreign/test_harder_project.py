@@ -74,7 +74,7 @@ WRONG = [
     Wrong("W314", {"CELERY_BROKER_URL": None}),
     Wrong("W315", {"CELERY_BROKER_URL": "filesystem://"}),
     Wrong("W316", {"CELERY_WORKER_PREFETCH_MULTIPLIER": 0}),
-    Wrong("W317", {"CELERY_BROKER_TRANSPORT_OPTIONS": {"visibility_timeout": 5}}),
+    Wrong("W317", {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "CELERY_BROKER_TRANSPORT_OPTIONS": {"visibility_timeout": 5}}),
     Wrong("E318", {"CELERY_TASK_CREATE_MISSING_QUEUES": False}),
 ]  # fmt: skip
 
