@@ -9,9 +9,10 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
@@ -22,6 +23,7 @@ from config.system.servers.embedded import EmbeddedServers
 from config.system.servers.outside import refuse_unreachable
 from config.system.servers.ports import free_port
 from config.system.servers.remembered import OWNER_URL
+from config.system.supervisor.django_command import status_of
 
 
 @dataclass(slots=True)
@@ -34,18 +36,30 @@ class Apart:
     """Whether the folder stays when all is over."""
 
 
-def run_apart(act: Callable[[], int], named: DataFolder | None) -> int:
-    """Call `act` within a world of its own and return its exit status.
+def run_command(command: str, argv: list[str], named: DataFolder | None, *, lasting: bool = False) -> int:
+    """Run a command of this app within a world of its own, which it finds as its `apart`, and return its exit status.
 
     Args:
-        act: finds the world's addresses in the environment.
+        command: its name.
+        argv: the whole command line.
         named: the folder a person wants it in; it must be new, and is kept. Without one, a temporary folder.
+        lasting: what a server has committed survives its own death as well.
 
     Raises:
         Refusal: the named folder is in use, or a server that the environment names cannot be used.
     """
-    with apart(named):
-        return act()
+    with apart(named, lasting=lasting) as world:
+
+        def act() -> None:
+            import django
+            from django.core.management import load_command_class
+
+            django.setup()
+            found: Any = load_command_class("tests", command)
+            found.apart = world
+            found.run_from_argv(argv)
+
+        return status_of(act)
 
 
 @contextlib.contextmanager
@@ -53,11 +67,11 @@ def apart(named: DataFolder | None, *, lasting: bool = False) -> Iterator[Apart]
     """Start a world of its own, put its addresses into the environment, and remove it afterwards.
 
     Args:
-        named: as for `run_apart`.
+        named: as for `run_command`.
         lasting: what a server has committed survives its own death as well.
 
     Raises:
-        Refusal: as for `run_apart`.
+        Refusal: as for `run_command`.
     """
     folder = _new_folder(named)
     keep = named is not None

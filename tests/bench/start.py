@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from config.system.boot.paths import DataFolder
 from config.system.boot.progress import Refusal
-from config.system.supervisor.django_command import status_of
-from tests.apart import apart
+from tests.apart import run_command
 from tests.bench.dbos_environment import dbos_python
 from tests.bench.options import add_options, chosen_sides
 
@@ -38,19 +37,7 @@ def run(argv: list[str], named: DataFolder | None) -> int:
     _refuse_encryption(os.environ.get("DATABASE_URL", ""))
     if "dbos" in sides and not options.profile:
         dbos_python()
-    with apart(named, lasting=True) as world:
-
-        def act() -> None:
-            import django
-
-            django.setup()
-            from tests.management.commands.bench import Command
-
-            command = Command()
-            command.apart = world
-            command.run_from_argv(argv)
-
-        return status_of(act)
+    return run_command("bench", argv, named, lasting=True)
 
 
 def _refuse_encryption(database: str) -> None:

@@ -6,8 +6,7 @@ import argparse
 import signal
 
 from config.system.boot.paths import DataFolder
-from config.system.supervisor.django_command import status_of
-from tests.apart import apart
+from tests.apart import run_command
 from tests.chaos.options import add_options
 
 
@@ -22,16 +21,4 @@ def run(argv: list[str], named: DataFolder | None) -> int:
     parser = argparse.ArgumentParser(prog="manage.py chaos", allow_abbrev=False)
     add_options(parser)
     parser.parse_known_args(argv[2:])  # a wrong option is told before servers are started
-    with apart(named, lasting=True) as world:
-
-        def act() -> None:
-            import django
-
-            django.setup()
-            from tests.management.commands.chaos import Command
-
-            command = Command()
-            command.apart = world
-            command.run_from_argv(argv)
-
-        return status_of(act)
+    return run_command("chaos", argv, named, lasting=True)

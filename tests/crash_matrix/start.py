@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from config.system.boot.paths import DataFolder
-from config.system.supervisor.django_command import status_of
-from tests.apart import run_apart
+from tests.apart import run_command
 
 
 def run(argv: list[str], named: DataFolder | None) -> int:
@@ -13,13 +12,4 @@ def run(argv: list[str], named: DataFolder | None) -> int:
     Raises:
         Refusal: the named folder is in use, or a server that the environment names cannot be used.
     """
-
-    def act() -> None:
-        import django
-
-        django.setup()
-        from tests.management.commands.crash_matrix import Command
-
-        Command().run_from_argv(argv)
-
-    return run_apart(lambda: status_of(act), named)
+    return run_command("crash_matrix", argv, named)
