@@ -38,9 +38,7 @@ def check_tasks(**_: Any) -> list[CheckMessage]:
 
 def references() -> set[StepReference]:
     """What the definitions of this process have done, forward and undoing."""
-    steps = [step for definition in registry.everything() for step in definition.steps.values()]
-    undos = (step.undo for step in steps if isinstance(step.undo, StepReference))
-    return {*(step.reference for step in steps), *undos}
+    return {reference for definition in registry.everything() for reference in definition.references}
 
 
 def _names(timeouts: dict[str, float]) -> set[str]:

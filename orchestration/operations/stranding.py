@@ -10,8 +10,6 @@ from django.utils.module_loading import autodiscover_modules
 
 from orchestration.broker.queues import is_sendable_to
 from orchestration.core.definition import registry
-from orchestration.core.definition.binding import has_undo
-from orchestration.core.definition.references import StepReference
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.states import Direction
 from orchestration.engine.steps.participants import participant_for
@@ -84,12 +82,7 @@ def _unknown(saga: Saga) -> str:
 
 
 def _unroutable(definition: SagaDefinition) -> Iterator[str]:
-    references: list[StepReference] = []
-    for step in definition.steps.values():
-        references.append(step.reference)
-        if has_undo(step):
-            references.append(definition.reference(step.name, "undo"))
-    for reference in references:
+    for reference in definition.references:
         if participant_for(reference.task) is None:
             yield f"nobody performs {reference.task}"
         elif not is_sendable_to(reference.queue):

@@ -47,6 +47,12 @@ class SagaDefinition:
         return {node.name: node for node in self.walk() if isinstance(node, Wait)}
 
     @cached_property
+    def references(self) -> tuple[StepReference, ...]:
+        """What performs its steps and undoes them, a step's undo behind the step."""
+        both = ((step.reference, step.undo) for step in self.steps.values())
+        return tuple(each for pair in both for each in pair if isinstance(each, StepReference))
+
+    @cached_property
     def deciding(self) -> dict[str, frozenset[str]]:
         """Names of the steps and waits that a choice goes by, each with the types of result that it gives."""
         found: dict[str, frozenset[str]] = {}
