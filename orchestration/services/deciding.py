@@ -179,8 +179,8 @@ def _is_unsure(row: SagaStep) -> bool:
 
 
 LONGEST_NAME = 100
-_DIRECTIONS = tuple(each.value for each in Direction)
 """Characters of the name of who decides."""
+_DIRECTIONS = tuple(each.value for each in Direction)
 
 
 def check_decision(by: str, reason: str) -> None:

@@ -198,9 +198,8 @@ class _System:
         write_record(self._folder, self._record)
 
     def _stop(self) -> None:
-        self._ending.asked = (
-            True  # a signal would leave processes behind; what follows is bounded in time by itself
-        )
+        # A signal would leave processes behind; what follows is bounded in time by itself.
+        self._ending.asked = True
         say("stopping")
         self._record.state = "stopping"
         with ExitStack() as steps:  # the last one first, and each of them whatever becomes of those before it

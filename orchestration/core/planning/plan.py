@@ -84,7 +84,7 @@ def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, res
     frontier = measure.frontier(definition.flow)
     if skips_rest(saga):
         return _plan_skipped(frontier, saga)
-    if doubt := doubtful_choice(definition, saga, measure) if definition.deciding else "":
+    if doubt := doubtful_choice(definition, saga, measure):
         if saga.deadline is not None and saga.deadline <= now and not pivot_has_begun(definition, saga):
             return BeginUndo("deadline", None)
         raise UnknownDefinition(f"{definition}: {doubt}")
