@@ -8,19 +8,15 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
-from kombu.transport import TRANSPORT_ALIASES
 
 from config import log_lines, remote_control  # noqa: F401 - for their signal handlers
-from orchestration.broker import chord_counters
+from orchestration import redis_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# By name and not by the setting `broker_transport`, which would have `rediss://` forget its encryption.
-TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "orchestration.redis_transport:Transport"))
-
 app = Celery("orderly")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.loader.override_backends = chord_counters.OVERRIDDEN
+redis_transport.install(app)
 app.autodiscover_tasks()
 
 

@@ -13,12 +13,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from amqp.exceptions import AMQPError
 from celery import Signature, chain, current_app, group, signature
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from orchestration.broker.broadcasts import STUMBLES
+from orchestration.broker.client_errors import BROKER_ERRORS
 from orchestration.broker.stamps import EPOCH, REFERENCE, SAGA, send_link, stamp_of
 from orchestration.conf import engine_settings
 from orchestration.core.planning.canvas import Call, Canvas, Fork
@@ -26,10 +24,9 @@ from orchestration.engine.messages.seals import name_seal
 from orchestration.engine.messages.transport import Address
 from orchestration.errors import SendFailed
 
+_NO_ANSWER: tuple[type[Exception], ...] = (*BROKER_ERRORS, *STUMBLES)
 ADVANCE = "orchestration.advance"
 """The last link of every chain: ask what is next."""
-BROKER_ERRORS = (OperationalError, AMQPError, RedisError, OSError)
-"""What a broker, or the counter of a chord, may answer. A full one refuses with an error that kombu hands on as it is."""
 
 
 class CeleryTransport:
@@ -71,7 +68,7 @@ class CeleryTransport:
         try:
             answers: Any = current_app.control.inspect(timeout=1.0).active_queues() or {}
             told = [queues for queues in answers.values() if isinstance(queues, list)]
-        except (*BROKER_ERRORS, *STUMBLES):
+        except _NO_ANSWER:
             return set()
         return {
             queue["name"]

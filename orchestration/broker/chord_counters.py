@@ -124,7 +124,3 @@ def _takes_no_results(body: Mapping[str, Any] | None) -> bool:
     if body and body.get("subtask_type") == "chain":
         return _takes_no_results(next(iter(body["kwargs"]["tasks"]), None))
     return bool(body and body.get("immutable") and not body.get("subtask_type"))
-
-
-OVERRIDDEN = dict.fromkeys(("redis", "rediss"), "orchestration.broker.chord_counters:ChordCounters")
-"""For the loader of the Celery application: what the scheme of an address stands for."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from orchestration.broker.canvas import ADVANCE, BROKER_ERRORS
+from orchestration.broker.canvas import ADVANCE
+from orchestration.broker.client_errors import BROKER_ERRORS
 from orchestration.broker.stamps import send_link
 from orchestration.engine.flow.advance import advance
 from orchestration.engine.messages.transport import knock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from celery import current_app
@@ -14,10 +15,12 @@ from orchestration.broker.canvas import CeleryTransport
 from orchestration.broker.task_checks import references
 from orchestration.conf import are_sound, engine_settings
 from orchestration.engine.incidents.printed import worker
+from orchestration.extras import how_to_install
 
 _NO_CHORDS = ("rpc", "amqp", "disabled")
 """Kinds of result backends that count no chord, whatever they inherit."""
 _ONE_PROCESS = ("memory",)
+_OF_REDIS = ("redis", "rediss", "sentinel")
 _BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "valkey", "valkeys")
 _DEFAULT_VISIBILITY = 3600.0
 """Seconds after which kombu gives out a message of Redis again that was not acknowledged."""
@@ -36,7 +39,32 @@ def check_celery(**_: Any) -> list[CheckMessage]:
                 "Import it in the project's __init__.py, or in an AppConfig.ready.",
             )
         ]
-    return [*_results(), *_messages(), *_broker(), *_queues()]
+    return [*_clients(), *_results(), *_messages(), *_broker(), *_queues()]
+
+
+def _clients() -> Iterator[CheckMessage]:
+    named = {
+        "CELERY_BROKER_URL": _broker_scheme(_broker_address()),
+        "CELERY_RESULT_BACKEND": _broker_scheme(str(current_app.conf.result_backend or "")),
+    }
+    for setting, scheme in named.items():
+        if scheme in _OF_REDIS and find_spec("redis") is None:
+            yield _error(
+                "E319",
+                f"{setting} has an address of the kind {scheme!r}, and its client is not installed.",
+                f"Install it: {how_to_install('redis')}",
+            )
+
+
+def _broker_address() -> str:
+    # As Celery itself chooses, without connecting.
+    given: Any = current_app.conf.broker_write_url or current_app.conf.broker_url or ""
+    # Several: it goes on with the next one.
+    return str(given if isinstance(given, str) else next(iter(given), ""))
+
+
+def _broker_scheme(address: str) -> str:
+    return address.partition(":")[0].partition("+")[0]  # redis+socket
 
 
 def _results() -> Iterator[CheckMessage]:
@@ -93,12 +121,8 @@ def _messages() -> Iterator[CheckMessage]:
 
 def _broker() -> Iterator[CheckMessage]:
     conf = current_app.conf
-    # As Celery itself chooses, without connecting.
-    given: Any = conf.broker_write_url or conf.broker_url or ""
-    address = str(
-        given if isinstance(given, str) else next(iter(given), "")
-    )  # several: it goes on with the next one
-    scheme = address.partition(":")[0].partition("+")[0]  # redis+socket
+    address = _broker_address()
+    scheme = _broker_scheme(address)
     if not address:
         yield Warning(
             "No broker is named, so that Celery takes a RabbitMQ on this machine, with the password that everybody knows.",

@@ -5,8 +5,7 @@ each event. Making one costs more than the command, and all of them share one po
 acknowledges each message in a transaction of Redis, of which nothing here depends: a message of which one half was
 written is lost at worst, and what is lost is found by the rows. An acknowledgement goes out with the next message that is taken, or
 a moment later: whoever is killed in that moment gets messages again that it had handled, as in any other moment before it.
-A project takes it by `kombu.transport.TRANSPORT_ALIASES["redis"] = "orchestration.redis_transport:Transport"`, beside its Celery
-app; and for `rediss` likewise.
+A project takes it by `orchestration.redis_transport.install(app)`.
 """
 
 from __future__ import annotations
@@ -17,19 +16,26 @@ from contextlib import contextmanager
 from time import time
 from typing import Any
 
+from orchestration.extras import missing
+
+# Before kombu's own transport, which without its client fails in words that nobody understands.
+try:
+    from redis.exceptions import (
+        ClusterDownError,
+        DataError,
+        MasterDownError,
+        ReadOnlyError,
+        RedisError,
+        ResponseError,
+        TryAgainError,
+    )
+    from redis.exceptions import ConnectionError as ConnectionLost
+except ImportError as error:
+    raise ImportError(missing("redis", "redis")) from error
+
 from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
-from redis.exceptions import (
-    ClusterDownError,
-    DataError,
-    MasterDownError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
-from redis.exceptions import ConnectionError as ConnectionLost
 
 from orchestration.broker.broadcasts import STUMBLES, told_in_vain
 from orchestration.broker.wire import decoded, fault_of_entry, fault_of_kept

@@ -14,7 +14,7 @@ from typing import Any
 from celery import current_app
 from celery.signals import worker_process_shutdown
 
-from orchestration.broker.canvas import BROKER_ERRORS
+from orchestration.broker.client_errors import BROKER_ERRORS
 
 logger = logging.getLogger(__name__)
 

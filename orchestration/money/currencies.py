@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from iso4217 import raw_table
+from orchestration.extras import missing
+
+try:
+    from iso4217 import raw_table
+except ImportError as error:
+    raise ImportError(missing("iso4217", "money")) from error
 
 # Metals, funds and codes for tests have no minor unit ("N.A."): nothing can be paid in them.
 _DIGITS: dict[str, int] = {

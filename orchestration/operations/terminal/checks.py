@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich import box
-from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
+from orchestration.operations.terminal.rendering import Padding, RenderableType, Table, Text, box
 from orchestration.operations.terminal.words import harmless
 from orchestration.verification import CheckResult
 

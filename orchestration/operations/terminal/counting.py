@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, Sum
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from orchestration.clock import with_zone
 from orchestration.engine.incidents.printed import command
 from orchestration.models import DeadLetter, Incident, OutboxMessage, Saga, SagaEvent
+from orchestration.operations.terminal.rendering import RenderableType, Table, Text, box
 from orchestration.operations.terminal.words import harmless, moment
 
 RESCUES = {

@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
 from django.core.management.base import OutputWrapper
-from rich import box
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
 
 from orchestration.operations.terminal.counting import RESCUES
+from orchestration.operations.terminal.rendering import (
+    Console,
+    Padding,
+    Panel,
+    RenderableType,
+    Table,
+    Text,
+    box,
+)
 from orchestration.operations.terminal.timeline import timeline
 from orchestration.operations.terminal.words import DIRECTION_MARKS, brief, harmless, moment, span, state_text
 from orchestration.sentences import clause, explained

@@ -6,11 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
+from orchestration.operations.terminal.rendering import RenderableType, Table, Text, box
 from orchestration.retention.ages import Age
 from orchestration.retention.run import Pruned
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
+from orchestration.operations.terminal.rendering import Table, Text
 from orchestration.operations.terminal.words import (
     brief,
     harmless,

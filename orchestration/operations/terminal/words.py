@@ -6,10 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.text import Text
-
 from orchestration.clock import clock
 from orchestration.core.planning.replay import LATE
+from orchestration.operations.terminal.rendering import Text
 
 STATE_STYLES = {
     "accepted": "cyan",
