@@ -1,20 +1,32 @@
 """Settings of somebody else's project: its own Celery app, and of ours only `orchestration`."""
 
 import os
+from urllib.parse import unquote, urlsplit
 
-import dj_database_url
+from orchestration.settings import celery_settings
+
+SERVER = urlsplit(os.environ["TOURS_DATABASE"])
 
 SECRET_KEY = "a test's"
-INSTALLED_APPS = ["django.contrib.contenttypes", "orchestration", "tours"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    *filter(None, os.environ.get("TOURS_APPS", "").split(",")),
+    "orchestration",
+    "tours",
+]
 DATABASES = {
-    "default": dj_database_url.parse(
-        os.environ["TOURS_DATABASE"], disable_server_side_cursors=bool(os.environ.get("TOURS_POOLED"))
-    )
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": SERVER.path.lstrip("/"),
+        "USER": unquote(SERVER.username or ""),
+        "PASSWORD": unquote(SERVER.password or ""),
+        "HOST": SERVER.hostname,
+        "PORT": SERVER.port,
+        "DISABLE_SERVER_SIDE_CURSORS": bool(os.environ.get("TOURS_POOLED")),
+    }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
-CELERY_BROKER_URL = os.environ["TOURS_BROKER"]
-CELERY_RESULT_BACKEND = os.environ["TOURS_RESULTS"]
+globals().update(celery_settings(broker=os.environ["TOURS_BROKER"], results=os.environ["TOURS_RESULTS"]))
 CELERY_TASK_DEFAULT_QUEUE = "tours-engine"
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 ORCHESTRATION = {"HEARTBEAT_SECONDS": 0.5, "QUEUE": "tours-engine"}
