@@ -21,10 +21,9 @@ from orchestration.broker.task_options import OWN
 from orchestration.core.definition.references import StepReference
 from orchestration.core.planning.states import Direction
 from orchestration.crash.points import CrashPoint, reach
-from orchestration.engine.steps.attempts import Verdict
-from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.delivering import Verdict, perform
 from orchestration.engine.steps.participants import Act, Participant, add
-from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.rights import StepMessage
 from orchestration.engine.steps.settle import settle
 from orchestration.errors import StepError
 
@@ -76,7 +75,7 @@ def _step_task(participant: Participant) -> Task[..., Any]:
         if performed.ahead:
             show(self, performed.ahead, {"saga": saga, "order": order})
         if performed.verdict is Verdict.CARRY_ON:
-            links.carry_on(message.saga_id, without=[each.step for each in performed.ahead])
+            links.carry_on(message.saga_id, without=[each.message.step for each in performed.ahead])
         else:
             links.stop()
         return performed.verdict.value

@@ -10,8 +10,8 @@ from typing import Any
 from celery import Task
 
 from orchestration.broker.telling import Event, tell
-from orchestration.engine.steps.ahead import Ahead
-from orchestration.engine.steps.sharing import RanAhead
+from orchestration.engine.steps.attempt import Attempt
+from orchestration.engine.steps.pace import Ahead
 
 _MARKS = frozenset({"chord", "group_id", "group_index"})
 """Options of the links of a chord's branch."""
@@ -44,7 +44,7 @@ def _is_branch(request: Any) -> bool:
     )
 
 
-def show(task: Task[..., Any], steps: Iterable[RanAhead], about: Mapping[str, str]) -> None:
+def show(task: Task[..., Any], steps: Iterable[Attempt], about: Mapping[str, str]) -> None:
     """Tell whoever watches tasks of the steps that had no message, each as the task it would have been."""
     request: Any = task.request
     if not task.app.conf.worker_send_task_events:
@@ -52,21 +52,21 @@ def show(task: Task[..., Any], steps: Iterable[RanAhead], about: Mapping[str, st
     tell(request.hostname, list(_events(request, steps, about)))
 
 
-def _events(request: Any, steps: Iterable[RanAhead], about: Mapping[str, str]) -> Iterator[Event]:
+def _events(request: Any, steps: Iterable[Attempt], about: Mapping[str, str]) -> Iterator[Event]:
     past = time.time() - time.monotonic()
     for step in steps:
         named = {name: value for name, value in about.items() if value}
         began, ended = (
-            {"uuid": step.task_id, "timestamp": past + step.began},
-            past + step.began + step.seconds,
+            {"uuid": step.message.task_id, "timestamp": past + step.began},
+            past + step.ended,
         )
         yield (
             "task-received",
             {
                 **began,
-                "name": step.task,
+                "name": step.reference.task,
                 "args": "()",
-                "kwargs": repr({"step": step.step, **named}),
+                "kwargs": repr({"step": step.message.step, **named}),
                 "root_id": request.root_id,
                 "parent_id": request.id,
                 "retries": 0,
@@ -76,8 +76,8 @@ def _events(request: Any, steps: Iterable[RanAhead], about: Mapping[str, str]) -
         )
         yield "task-started", began
         if step.error is None:
-            told: dict[str, Any] = {"result": "'done'", "runtime": step.seconds}
-            yield "task-succeeded", {"uuid": step.task_id, "timestamp": ended, **told}
+            told: dict[str, Any] = {"result": "'done'", "runtime": step.ended - step.began}
+            yield "task-succeeded", {"uuid": step.message.task_id, "timestamp": ended, **told}
         else:
             told = {"exception": repr(step.error), "traceback": ""}
-            yield "task-failed", {"uuid": step.task_id, "timestamp": ended, **told}
+            yield "task-failed", {"uuid": step.message.task_id, "timestamp": ended, **told}

@@ -31,7 +31,7 @@ from orchestration.engine.database.connection import connection
 from orchestration.engine.messages.dead_letters import Letter, letter_of, set_aside
 from orchestration.engine.messages.seals import named_in
 from orchestration.engine.steps.participants import participant_for
-from orchestration.engine.steps.release import end_leases
+from orchestration.engine.steps.rights import end_leases
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,7 @@ from orchestration.core.storable import facts_of
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.rows.history import move, note
 from orchestration.engine.rows.locks import lock_saga, saga_of
-from orchestration.engine.steps.claims import Claim, StepMessage
-from orchestration.engine.steps.contexts import context_for
+from orchestration.engine.steps.attempt import context_for
 from orchestration.engine.steps.participants import participant_for
 from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Saga, SagaStep
@@ -170,15 +169,8 @@ class _Given:
                 "settle it where the service's code is installed"
             )
         if participant.save is not None:
-            facts = {
-                "business_key": saga.business_key,
-                "trace_id": saga.trace_id,
-                "product_line": saga.product_line,
-                "failure": saga.failure,
-            }
-            message = StepMessage(saga.id, row.name, Direction(row.direction), saga.epoch, (), "")
-            claim = Claim(row.id, row.generation, row.token, row.attempts, row.deliveries, row.unsure)
-            participant.save(self.command, answer, context_for(message, facts, claim))
+            context = context_for(saga, row.name, Direction(row.direction), row)
+            participant.save(self.command, answer, context)
 
 
 def _settleable(saga: Saga, step: str, direction: str, *, lock: bool) -> SagaStep:

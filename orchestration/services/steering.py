@@ -13,7 +13,7 @@ from orchestration.engine.database.connection import transaction
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import newest_rows, view_of
-from orchestration.engine.steps.failures import begin_undo
+from orchestration.engine.rows.turning import begin_undo
 from orchestration.errors import TransitionRefused
 from orchestration.models import Saga
 from orchestration.services.deciding import check_name, check_reason

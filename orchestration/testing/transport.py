@@ -18,10 +18,9 @@ from orchestration.engine.messages.probes import answer
 from orchestration.engine.messages.seals import unsealed
 from orchestration.engine.messages.transport import Address
 from orchestration.engine.outbox.copies import acknowledge
-from orchestration.engine.steps.attempts import Verdict
-from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.delivering import Verdict, perform
 from orchestration.engine.steps.participants import participant_for
-from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.rights import StepMessage
 from orchestration.engine.steps.settle import settle
 from orchestration.errors import StepError
 from orchestration.testing.mail import (

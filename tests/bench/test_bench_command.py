@@ -136,7 +136,7 @@ def test_a_profile_names_the_functions_of_the_engine(temporary: Path) -> None:
     ended = bench("--profile", "distributed", "--sagas", "20", seconds=600, TMPDIR=str(temporary))
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "distributed, chain: 20 sagas" in ended.stdout
-    assert re.search(r"orchestration/engine/steps/perform\.py:\d+\(perform\)", ended.stdout)
+    assert re.search(r"orchestration/engine/steps/delivering\.py:\d+\(perform\)", ended.stdout)
     assert list(temporary.iterdir()) == []
 
 

@@ -13,10 +13,10 @@ from django.db import Error as DatabaseError
 
 from orchestration.engine.outbox.sweep import sweep
 from orchestration.engine.rows.reading import database_now
-from orchestration.engine.steps.ahead import Ahead
-from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.delivering import Performed, perform
+from orchestration.engine.steps.pace import Ahead
 from orchestration.engine.steps.participants import Participant
-from orchestration.engine.steps.perform import Performed, perform
+from orchestration.engine.steps.rights import StepMessage
 from orchestration.models import SagaStep
 from orchestration.testing import SagaRun
 from tests.bootstrap.running_system import wait_until

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from orchestration.engine.messages.transport import use_transport
 from orchestration.engine.outbox.sweep import sweep
 from orchestration.engine.steps import leases
-from orchestration.engine.steps.claims import Claim, renew_lease
+from orchestration.engine.steps.rights import Right, renew
 from orchestration.models import Saga, SagaEvent
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
@@ -34,11 +34,11 @@ def renewals(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[bool]:
     settings.ORCHESTRATION = {**settings.ORCHESTRATION, "LEASE_SECONDS": LEASE, "RESEND_AFTER_SECONDS": 0.1}
     found: list[bool] = []
 
-    def renew(claim: Claim, *, lease: float) -> bool:
-        found.append(renew_lease(claim, lease=lease))
+    def renewing(right: Right, *, lease: float) -> bool:
+        found.append(renew(right, lease=lease))
         return found[-1]
 
-    monkeypatch.setattr(leases, "renew_lease", renew)
+    monkeypatch.setattr(leases, "renew", renewing)
     return found
 
 
@@ -86,16 +86,16 @@ def test_a_charge_that_outlasts_its_lease_beside_a_slow_database_is_taken_over_b
 def test_a_lease_that_could_not_be_renewed_once_is_renewed_the_next_time(
     renewals: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed: list[Claim] = []
+    failed: list[Right] = []
 
-    def refused_at_first(claim: Claim, *, lease: float) -> bool:
+    def refused_at_first(right: Right, *, lease: float) -> bool:
         if not failed:
-            failed.append(claim)
+            failed.append(right)
             raise OperationalError("FATAL: sorry, too many clients already")
-        renewals.append(renew_lease(claim, lease=lease))
+        renewals.append(renew(right, lease=lease))
         return renewals[-1]
 
-    monkeypatch.setattr(leases, "renew_lease", refused_at_first)
+    monkeypatch.setattr(leases, "renew", refused_at_first)
     charge_until(monkeypatch, lambda: len(renewals) >= 4)
     run = SagaRun(trip, TripInput(name="Ada")).until(lambda each: "sample.charge" in each.done)
     assert failed

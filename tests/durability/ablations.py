@@ -9,8 +9,8 @@ from typing import Any
 from unittest import mock
 
 from orchestration.core.planning import undoing
-from orchestration.engine.steps import acting, claims, perform, records, sharing
-from orchestration.engine.steps.attempts import Verdict
+from orchestration.engine.steps import attempt, delivering
+from orchestration.engine.steps.delivering import Verdict
 from orchestration.services import steering
 from tests.durability import schedules, switching_off, trip
 from tests.durability.world import World
@@ -51,41 +51,37 @@ ABLATIONS = [
     ),
     Ablation(
         "a quick step checks the epoch again when it is recorded",
-        lambda: switching_off.unclaimed("AND s.epoch = %(epoch)s"),
+        switching_off.epoch_not_compared,
         schedules.a_zombie_acts_in_a_pause_and_records_after_it,
         "took effect while the saga was paused",
     ),
     Ablation(
         "a quick step checks state and epoch again when it is recorded",
-        lambda: switching_off.unclaimed("AND s.state = %(before)s AND s.epoch = %(epoch)s AND NOT s.paused"),
+        switching_off.recorded_like_an_external_one,
         schedules.a_local_step_is_overtaken_by_undo,
         "was recorded after undo had begun",
     ),
     Ablation(
         "a quick step that somebody else has recorded is not recorded again",
-        lambda: mock.patch.object(sharing, "record_unclaimed", switching_off.recorded_anyway),
+        switching_off.recorded_anyway,
         schedules.a_duplicate_of_a_quick_step_is_done_while_the_first_freezes,
         "took effect 2 times",
     ),
     Ablation(
         "a local step checks the epoch again when it is recorded",
-        lambda: switching_off.sql(records, "_RECORD", "epoch = %(epoch)s AND NOT paused", "NOT paused"),
+        switching_off.epoch_not_compared,
         schedules.a_zombie_with_a_claim_acts_in_a_pause_and_records_after_it,
         "took effect while the saga was paused",
     ),
     Ablation(
         "a local step checks state and epoch again when it is recorded",
-        lambda: switching_off.sql(
-            records,
-            "_RECORD",
-            "AND state = ANY(%(states)s)\n       AND (NOT %(strict)s OR (epoch = %(epoch)s AND NOT paused))",
-        ),
+        switching_off.recorded_like_an_external_one,
         schedules.a_local_step_with_a_claim_is_overtaken_by_undo,
         "was recorded after undo had begun",
     ),
     Ablation(
         "a claim is refused while somebody holds the lease",
-        lambda: switching_off.sql(claims, "_CLAIM", "AND step.lease_until <= statement_timestamp()"),
+        switching_off.leases_not_respected,
         schedules.a_duplicate_comes_while_a_worker_acts,
         "by two workers at once",
     ),
@@ -103,7 +99,7 @@ ABLATIONS = [
     ),
     Ablation(
         "a message acts only when the flow has come to its step",
-        lambda: switching_off.answers(acting, "is_its_turn", True),
+        lambda: switching_off.answers(attempt, "is_its_turn", True),
         schedules.a_message_comes_for_a_step_far_ahead,
         "ledger: model.ship .* took effect before model.confirm",
     ),
@@ -145,7 +141,7 @@ ABLATIONS = [
     ),
     Ablation(
         "a duplicate does not carry on",
-        lambda: switching_off.answers(perform, "_refused", Verdict.CARRY_ON),
+        lambda: switching_off.answers(delivering, "_refused", Verdict.CARRY_ON),
         schedules.every_message_twice,
         "messages multiply",
     ),

@@ -6,14 +6,15 @@ switched off where it is now.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 from uuid import uuid4
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from orchestration.core.memo import Memo
 from orchestration.core.planning import admission, undoing
@@ -24,27 +25,16 @@ from orchestration.engine.messages.seals import sealed
 from orchestration.engine.messages.transport import transport
 from orchestration.engine.outbox import writing
 from orchestration.engine.rows import history
-from orchestration.engine.steps import (
-    acting,
-    attempts,
-    claims,
-    contexts,
-    failures,
-    records,
-    records_unclaimed,
-    settle,
-)
-from orchestration.models import InboxMessage
+from orchestration.engine.steps import attempt, consequences, delivering, failures, records, rights, settle
+from orchestration.engine.steps.attempt import Attempt
+from orchestration.engine.steps.records import Ending, NotRecorded, Recorded
+from orchestration.engine.steps.rights import Right, StepMessage
+from orchestration.models import InboxMessage, Saga, SagaStep
 
 
 def sql(module: Any, name: str, old: str, new: str = "") -> AbstractContextManager[Any]:
     """Replace a piece of a statement."""
     return mock.patch.object(module, name, _changed(getattr(module, name), old, new))
-
-
-def sql_in(table: Any, key: Any, old: str, new: str = "") -> AbstractContextManager[Any]:
-    """Replace a piece of a statement in a table of them."""
-    return mock.patch.dict(table, {key: _changed(table[key], old, new)})
 
 
 def _changed(found: Any, old: str, new: str) -> Any:
@@ -58,16 +48,63 @@ def _changed(found: Any, old: str, new: str) -> Any:
     return changed
 
 
-def unclaimed(old: str) -> AbstractContextManager[Any]:
-    """Leave a condition out wherever quick steps are recorded."""
-    return all_of(*(sql_in(records_unclaimed._RECORDS, which, old) for which in records_unclaimed._RECORDS))
+def _recorded(
+    changed: Callable[[StepMessage, Ending], tuple[StepMessage, Ending]],
+) -> AbstractContextManager[Any]:
+    """Record each delivery's first step as if message or step were these."""
+    record = records.record
+
+    def otherwise(message: StepMessage, before: SagaState, steps: Sequence[Ending], **how: Any) -> Recorded:
+        message, first = changed(message, steps[0])
+        return record(message, before, [first, *steps[1:]], **how)
+
+    return mock.patch.object(delivering, "record", otherwise)
 
 
-def recorded_anyway(*args: Any, **kwargs: Any) -> Any:
-    """Record quick steps, and commit whatever comes of it."""
-    with contextlib.suppress(records_unclaimed.NotTogether):
-        return records_unclaimed.record_unclaimed(*args, **kwargs)
-    return None
+def epoch_not_compared() -> AbstractContextManager[Any]:
+    """Whatever epoch a message has is taken for the present one."""
+
+    def up_to_date(message: StepMessage, first: Ending) -> tuple[StepMessage, Ending]:
+        return replace(message, epoch=Saga.objects.get(id=message.saga_id).epoch), first
+
+    return _recorded(up_to_date)
+
+
+def recorded_like_an_external_one() -> AbstractContextManager[Any]:
+    """A local step is recorded wherever one would be that has taken effect already."""
+    record = records.record
+
+    def wherever(message: StepMessage, before: SagaState, steps: Sequence[Ending], **how: Any) -> Recorded:
+        now = Saga.objects.get(id=message.saga_id)
+        message, before = replace(message, epoch=now.epoch), SagaState(now.state)
+        return record(message, before, steps, **{**how, "strict": False})
+
+    return mock.patch.object(delivering, "record", wherever)
+
+
+def recorded_anyway() -> AbstractContextManager[Any]:
+    """Steps are recorded, and what comes of it is committed whatever it is."""
+    record = records.record
+
+    def anyway(*args: Any, **how: Any) -> Recorded:
+        try:
+            return record(*args, **how)
+        except NotRecorded:
+            return Recorded(carries=True, ended=False, right=None)
+
+    return mock.patch.object(delivering, "record", anyway)
+
+
+def leases_not_respected() -> AbstractContextManager[Any]:
+    """Whoever claims a step finds that no lease holds it."""
+    claim = rights.claim
+
+    def regardless(message: StepMessage, **how: Any) -> Any:
+        held = SagaStep.objects.filter(saga_id=message.saga_id, name=message.step, state="running")
+        held.update(lease_until=Now())
+        return claim(message, **how)
+
+    return mock.patch.object(delivering, "claim", regardless)
 
 
 @contextmanager
@@ -99,13 +136,13 @@ def constraint_dropped(table: str, name: str) -> Iterator[None]:
 
 
 def step_rows_not_unique() -> AbstractContextManager[Any]:
-    claim = claims._CLAIM.sql
-    start, end = claim.index("    ON CONFLICT"), claim.index("    RETURNING id, generation")
+    claim = rights._CLAIM.sql
+    start, end = claim.index("    ON CONFLICT"), claim.index("    RETURNING id AS row_id")
     return all_of(
         constraint_dropped("orchestration_sagastep", "step_once"),
-        sql(claims, "_CLAIM", claim[start:end]),
+        sql(rights, "_CLAIM", claim[start:end]),
         answers(
-            acting, "is_its_turn", True
+            attempt, "is_its_turn", True
         ),  # which sees a duplicate that comes after the first, as this schedule has it
     )
 
@@ -120,27 +157,28 @@ def business_keys_not_unique() -> AbstractContextManager[Any]:
 def undo_begins_again() -> AbstractContextManager[Any]:
     everything = {state: frozenset(SagaState) for state in SagaState}
     return all_of(
-        mock.patch.object(failures, "FORWARD_STATES", {*FORWARD_STATES, SagaState.COMPENSATING}),
+        mock.patch.object(consequences, "FORWARD_STATES", {*FORWARD_STATES, SagaState.COMPENSATING}),
         mock.patch.object(history, "TRANSITIONS", everything),
     )
 
 
 def tokens_not_compared() -> AbstractContextManager[Any]:
-    def without_token(*args: Any, **kwargs: Any) -> Any:
-        message, claim, *rest = args
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT token FROM orchestration_sagastep WHERE id = %s", [claim.row_id])
-            newest = cursor.fetchone()[0]
-        now = claims.Claim(
-            claim.row_id, claim.generation, newest, claim.attempts, claim.deliveries, claim.unsure
-        )
-        return record_failure(message, now, *rest, **kwargs)
+    """Whoever records has the newest token, whatever token it was given."""
 
-    record_failure = failures.record_failure
-    return all_of(
-        sql(records, "_RECORD", "AND step.token = %(token)s"),
-        mock.patch.object(attempts, "record_failure", without_token),
-    )
+    def renewed(right: Right) -> Right:
+        if right.token is None:
+            return right
+        return replace(right, token=SagaStep.objects.get(id=right.row_id).token)
+
+    def with_the_newest(message: StepMessage, first: Ending) -> tuple[StepMessage, Ending]:
+        return message, replace(first, right=renewed(first.right))
+
+    def failed(own: Attempt, *rest: Any) -> Any:
+        own.right = renewed(own.right)
+        return record_failure(own, *rest)
+
+    record_failure = failures._record_failure
+    return all_of(_recorded(with_the_newest), mock.patch.object(failures, "_record_failure", failed))
 
 
 def events_not_deduplicated() -> AbstractContextManager[Any]:
@@ -155,9 +193,12 @@ def events_not_deduplicated() -> AbstractContextManager[Any]:
 
 def joins_not_counted() -> AbstractContextManager[Any]:
     """Neither the flow nor the list in the message keeps a step back until all branches before it are finished."""
-    claim = claims._CLAIM.sql
-    start, end = claim.index("AND (SELECT count(*) FROM known"), claim.index("    ON CONFLICT")
-    return all_of(sql(claims, "_CLAIM", claim[start:end], "\n"), answers(acting, "is_its_turn", True))
+    claim = rights.claim
+
+    def at_once(message: StepMessage, **how: Any) -> Any:
+        return claim(replace(message, after=()), **how)
+
+    return all_of(mock.patch.object(delivering, "claim", at_once), answers(attempt, "is_its_turn", True))
 
 
 def undo_does_not_wait() -> AbstractContextManager[Any]:
@@ -191,9 +232,9 @@ def believed_at_once() -> AbstractContextManager[Any]:
 
 
 def key_with_attempt() -> AbstractContextManager[Any]:
-    key = contexts.idempotency_key
+    key = attempt.idempotency_key
     return mock.patch.object(
-        contexts, "idempotency_key", lambda message, claim: f"{key(message, claim)}/{claim.deliveries}"
+        attempt, "idempotency_key", lambda *args: f"{key(*args)}/{getattr(args[-1], 'deliveries', 0)}"
     )
 
 

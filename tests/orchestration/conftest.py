@@ -11,13 +11,11 @@ from django.db import connection
 from tests.orchestration import sample
 from tests.orchestration.worker_run import WorkerRun, running_worker
 
-_TABLE = "CREATE TABLE IF NOT EXISTS sample_effect (id bigserial PRIMARY KEY, saga_id uuid, what text)"
-
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(_TABLE)
+        cursor.execute(sample.TABLE)
 
 
 @pytest.fixture(autouse=True)

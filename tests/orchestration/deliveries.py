@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestration.core.planning.states import Direction
-from orchestration.engine.steps.claims import StepMessage, claim_step
+from orchestration.engine.steps import rights
+from orchestration.engine.steps.rights import Right, StepMessage
 from orchestration.testing import SagaRun
 
 
@@ -15,7 +16,13 @@ def message(
     return StepMessage(run.id, f"sample.{step}", Direction.FORWARD, epoch, after, "t", redelivered)
 
 
-def claim(run: SagaRun, step: str, **more: Any) -> Any:
-    delivery = claim_step(message(run, step, **more), task=f"sample.{step}", external=True, lease=30)
-    assert delivery is not None
-    return delivery
+def claim(run: SagaRun, step: str, *, lease: float = 30, **more: Any) -> Right | None:
+    granted = rights.claim(message(run, step, **more), task=f"sample.{step}", external=True, lease=lease)
+    assert granted is not None
+    return granted[1]
+
+
+def claimed(run: SagaRun, step: str, **more: Any) -> Right:
+    right = claim(run, step, **more)
+    assert right is not None
+    return right

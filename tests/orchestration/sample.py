@@ -26,6 +26,9 @@ from orchestration import (
 )
 from orchestration.participant import performs
 
+TABLE = "CREATE TABLE IF NOT EXISTS sample_effect (id bigserial PRIMARY KEY, saga_id uuid, what text)"
+"""Of the local effects."""
+
 
 class TripInput(Message):
     name: str

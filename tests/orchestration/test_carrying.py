@@ -32,7 +32,7 @@ from orchestration import Message, local, saga, step
 from orchestration.core.carrying import NotCarried, carried, read_message
 from orchestration.core.definition import registry
 from orchestration.core.plain_fields import is_plain
-from orchestration.engine.steps import attempts
+from orchestration.engine.steps import failures
 from orchestration.errors import InputRefused
 from orchestration.models import Saga
 from orchestration.participant import performs
@@ -216,7 +216,7 @@ def test_a_step_that_returns_it_has_failed_and_the_next_one_is_not_blamed(
     weigh = local("carrying.weigh", takes=Weighed, gives=Parcel)
     definition = saga("carrying.saga", version=1, input=Weighed, flow=step(weigh))
     performs(weigh)(lambda command, context: Parcel(value=Decimal("1.0")))
-    monkeypatch.setattr(attempts.logger, "disabled", True)
+    monkeypatch.setattr(failures.logger, "disabled", True)
     try:
         run = SagaRun(definition, Weighed(name="x")).until_rest()
     finally:
@@ -237,7 +237,7 @@ def test_an_effect_of_somebody_elses_that_cannot_be_handed_on_is_put_before_a_pe
         sample.provider.do("charge", context)
         return sample.Charged.model_construct(charge=b"\xff")  # type: ignore[arg-type] # the fault
 
-    monkeypatch.setattr(attempts.logger, "disabled", True)
+    monkeypatch.setattr(failures.logger, "disabled", True)
     asked = {name: getattr(sample.do_charge, name) for name in ("act", "find", "refuse")}
     for name in asked:
         monkeypatch.setattr(sample.do_charge, name, charge)

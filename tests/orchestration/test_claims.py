@@ -11,16 +11,15 @@ from django.db.models import F
 
 from orchestration.core.planning.states import Direction
 from orchestration.engine.messages.transport import use_transport
-from orchestration.engine.steps.attempts import Verdict
-from orchestration.engine.steps.claims import StepMessage
-from orchestration.engine.steps.contexts import context_for
+from orchestration.engine.steps.attempt import context_for
+from orchestration.engine.steps.delivering import Verdict, perform
 from orchestration.engine.steps.late import keep_late_result
-from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.rights import StepMessage
 from orchestration.models import SagaStep
 from orchestration.services import cancel_saga
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
-from tests.orchestration.deliveries import claim, message
+from tests.orchestration.deliveries import claim, claimed, message
 from tests.orchestration.sample import Charged, Command, TripInput, effects, provider, trip
 
 INPUT = TripInput(name="Ada")
@@ -29,8 +28,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_of_two_deliveries_one_is_claimed() -> None:
     run = SagaRun(trip, INPUT)
-    assert claim(run, "register").claim is not None
-    assert claim(run, "register").claim is None
+    assert claim(run, "register") is not None
+    assert claim(run, "register") is None
 
 
 def test_16_deliveries_at_once_claim_once() -> None:
@@ -40,7 +39,7 @@ def test_16_deliveries_at_once_claim_once() -> None:
     def deliver() -> None:
         barrier.wait()
         try:
-            if claim(run, "register").claim is not None:
+            if claim(run, "register") is not None:
                 won.append(1)
         finally:
             connection.close()
@@ -62,7 +61,7 @@ def test_a_message_that_no_longer_fits_is_refused(change: str) -> None:
         run.cancel()
     after = ("sample.charge",) if change == "after" else ()
     epoch = 7 if change == "epoch" else run.saga.epoch
-    assert claim(run, "register", epoch=epoch, after=after).claim is None
+    assert claim(run, "register", epoch=epoch, after=after) is None
 
 
 def test_a_local_step_overtaken_by_undo_leaves_neither_effect_nor_record() -> None:
@@ -117,7 +116,7 @@ def test_a_claim_in_flight_is_seen_by_an_undo_that_begins_meanwhile() -> None:
             connection.close()
 
     with transaction.atomic():
-        assert claim(run, "charge", after=("sample.register",)).claim is not None
+        assert claim(run, "charge", after=("sample.register",)) is not None
         thread = threading.Thread(target=cancel)
         thread.start()
         assert started.wait(10)
@@ -130,14 +129,13 @@ def test_a_claim_in_flight_is_seen_by_an_undo_that_begins_meanwhile() -> None:
 def test_a_zombie_cannot_record_and_its_effect_is_a_duplicate_while_the_saga_goes_forward() -> None:
     run = SagaRun(trip, INPUT)
     run.until(lambda each: "sample.register" in each.done)
-    zombie = claim(run, "charge", after=("sample.register",))
+    zombie = claimed(run, "charge", after=("sample.register",))
     run.skip(60)
     run.until_rest()
     assert (run.state, provider.count("charge")) == ("completed", 1)
-    context = context_for(message(run, "charge"), zombie.saga, zombie.claim)
+    context = context_for(run.saga, "sample.charge", Direction.FORWARD, zombie)
     keep_late_result(
-        message(run, "charge"),
-        zombie.claim,
+        zombie,
         sample.do_charge,
         Command(name="Ada"),
         Charged(charge="x"),
@@ -150,16 +148,12 @@ def test_a_zombie_cannot_record_and_its_effect_is_a_duplicate_while_the_saga_goe
 def test_a_late_effect_nobody_knew_of_is_undone_while_the_saga_is_being_undone() -> None:
     run = SagaRun(trip, INPUT, reject_at="sample.book_seat")
     run.until(lambda each: "sample.register" in each.done)
-    zombie = claim(run, "charge", after=("sample.register",))
-    SagaStep.objects.filter(id=zombie.claim.row_id).update(
-        state="absent", token=F("token") + 1, lease_until=None
-    )
+    zombie = claimed(run, "charge", after=("sample.register",))
+    SagaStep.objects.filter(id=zombie.row_id).update(state="absent", token=F("token") + 1, lease_until=None)
     run.until(lambda each: each.state == "compensating")
-    context = context_for(message(run, "charge"), zombie.saga, zombie.claim)
+    context = context_for(run.saga, "sample.charge", Direction.FORWARD, zombie)
     result = sample.do_charge(Command(name="Ada"), context)
-    keep_late_result(
-        message(run, "charge"), zombie.claim, sample.do_charge, Command(name="Ada"), result, context
-    )
+    keep_late_result(zombie, sample.do_charge, Command(name="Ada"), result, context)
     run.until_rest()
     assert (run.state, provider.count("charge"), provider.count("refund")) == ("compensated", 1, 1)
 
@@ -171,7 +165,7 @@ def test_a_redelivery_of_a_recorded_step_carries_on_only_while_the_next_is_uncla
         run.id, "sample.register", Direction.FORWARD, 1, (), "t", redelivered=True, next_step="sample.charge"
     )
     assert perform(sample.do_register, again).verdict is Verdict.CARRY_ON
-    assert claim(run, "charge").claim is not None
+    assert claim(run, "charge") is not None
     assert perform(sample.do_register, again).verdict is Verdict.STOP
     assert perform(sample.do_register, message(run, "register")).verdict is Verdict.STOP
     assert effects(run.id) == ["register"]

@@ -13,7 +13,7 @@ from orchestration import saga, step
 from orchestration.core.definition import registry
 from orchestration.crash.points import listening
 from orchestration.engine.messages.transport import use_transport
-from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.delivering import perform
 from orchestration.errors import InvalidDecision, TransitionRefused
 from orchestration.models import Incident, SagaEvent
 from orchestration.services import retry_step, settle_step, skip_step

@@ -11,14 +11,14 @@ from django.db.models import F
 from orchestration import saga, step
 from orchestration.core.definition import registry
 from orchestration.core.planning.states import Direction
-from orchestration.engine.steps.contexts import context_for
+from orchestration.engine.steps.attempt import context_for
 from orchestration.engine.steps.late import keep_late_result
 from orchestration.models import Incident
 from orchestration.services import retry_step, settle_step, skip_step
 from orchestration.testing import SagaRun
 from orchestration.verification import open_business_keys, run_invariants
 from tests.orchestration import sample
-from tests.orchestration.deliveries import claim, message
+from tests.orchestration.deliveries import claim, claimed
 from tests.orchestration.sample import TripInput, effects, provider, trip
 from tests.orchestration.zombie import (
     assert_in_place,
@@ -143,15 +143,14 @@ def test_an_effect_that_turns_up_while_an_undo_waits_for_a_person_is_undone_when
 
 def test_the_late_effect_of_a_pivot_is_told_and_a_person_records_that_it_is_undone() -> None:
     run = SagaRun(trip, INPUT).until(lambda each: "sample.confirm" in each.done)
-    zombie = claim(run, "issue_ticket", after=("sample.confirm",))
-    run.saga.steps.filter(id=zombie.claim.row_id).update(state="unknown", lease_until=None, unsure=True)
+    zombie = claimed(run, "issue_ticket", after=("sample.confirm",))
+    run.saga.steps.filter(id=zombie.row_id).update(state="unknown", lease_until=None, unsure=True)
     run.decide(settle_step, step="sample.issue_ticket", outcome="absent")
     assert run.until_rest().state == "compensated"
-    late = message(run, "issue_ticket")
-    context = context_for(late, zombie.saga, zombie.claim)
+    context = context_for(run.saga, "sample.issue_ticket", Direction.FORWARD, zombie)
     command = sample.Refund(name="Ada", charge="c")
     result = sample.do_issue_ticket(command, context)
-    keep_late_result(late, zombie.claim, sample.do_issue_ticket, command, result, context)
+    keep_late_result(zombie, sample.do_issue_ticket, command, result, context)
     carry_on_to_the_end(run)
     (told,) = run.incidents
     assert "only a person can undo it" in told.message
@@ -163,7 +162,7 @@ def test_the_late_effect_of_a_pivot_is_told_and_a_person_records_that_it_is_undo
 
 def test_a_saga_that_has_ended_and_has_nothing_late_is_never_looked_at_again() -> None:
     run = SagaRun(trip, INPUT, reject_at="sample.book_seat").until_rest()
-    assert claim(run, "charge", epoch=run.saga.epoch).claim is None
+    assert claim(run, "charge", epoch=run.saga.epoch) is None
     assert run.saga.wake_at is None
 
 
@@ -186,16 +185,15 @@ def test_a_second_effect_under_an_older_key_is_put_before_a_person() -> None:
     definition = saga("sample.charged_last", version=1, input=TripInput, flow=flow)
     try:
         run = SagaRun(definition, INPUT).until(lambda each: "sample.confirm" in each.done)
-        zombie = claim(run, "charge", after=("sample.confirm",))
-        run.saga.steps.filter(id=zombie.claim.row_id).update(state="unknown", lease_until=None, unsure=True)
+        zombie = claimed(run, "charge", after=("sample.confirm",))
+        run.saga.steps.filter(id=zombie.row_id).update(state="unknown", lease_until=None, unsure=True)
         run.decide(settle_step, step="sample.charge", outcome="absent")
         run.until(lambda each: bool(each.incidents))
         run.retry("sample.charge").until(lambda each: each.state == "completed")
-        late = message(run, "charge")
-        context = context_for(late, zombie.saga, zombie.claim)
+        context = context_for(run.saga, "sample.charge", Direction.FORWARD, zombie)
         command = sample.Command(name="Ada")
         result = sample.do_charge(command, context)
-        keep_late_result(late, zombie.claim, sample.do_charge, command, result, context)
+        keep_late_result(zombie, sample.do_charge, command, result, context)
         assert provider.count("charge") == 2
         (told,) = run.incidents
         assert (told.kind, "under its older key" in told.message) == ("late_effect", True)

@@ -13,7 +13,6 @@ from orchestration.broker import links as celery_links
 from orchestration.broker.ahead import ahead_of, show
 from orchestration.broker.canvas import ADVANCE
 from orchestration.broker.links import Links
-from orchestration.engine.steps.sharing import RanAhead
 from orchestration.errors import SendFailed, StepRejected
 
 SAGA = uuid4()
@@ -129,13 +128,19 @@ def test_a_branch_of_a_chord_does_not_run_ahead() -> None:
         assert ahead_of(_task(request=branch, app=app)) is None
 
 
+def _attempt(step: str, task_id: str, began: float, ended: float, error: StepRejected | None) -> Any:
+    """What an attempt says of itself afterwards."""
+    message, reference = SimpleNamespace(step=step, task_id=task_id), SimpleNamespace(task=step)
+    return SimpleNamespace(message=message, reference=reference, began=began, ended=ended, error=error)
+
+
 def test_flower_is_told_of_each_step_as_of_a_task_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
     monkeypatch.setattr(celery_ahead, "tell", lambda hostname, events: told.extend(events))
     app = SimpleNamespace(conf=SimpleNamespace(worker_send_task_events=True))
     task = _task(request=_request(hostname="worker@here"), app=app)
-    fine = RanAhead("sample.confirm", "t.2", "sample.confirm", 10.0, 0.5, None)
-    refused = RanAhead("sample.charge", "t.3", "sample.charge", 10.5, 0.25, StepRejected("no"))
+    fine = _attempt("sample.confirm", "t.2", 10.0, 10.5, None)
+    refused = _attempt("sample.charge", "t.3", 10.5, 10.75, StepRejected("no"))
     show(task, [fine, refused], {"saga": str(SAGA), "order": ""})
     assert [(kind, fields["uuid"]) for kind, fields in told] == [
         ("task-received", "t.2"),

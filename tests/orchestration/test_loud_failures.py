@@ -16,7 +16,7 @@ from orchestration.testing import SagaRun
 from tests.orchestration.sample import TripInput, trip
 
 INPUT = TripInput(name="Ada")
-LOUD = "orchestration.engine.steps.attempts"
+LOUD = "orchestration.engine.steps.failures"
 
 
 @pytest.fixture

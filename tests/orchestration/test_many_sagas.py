@@ -28,7 +28,7 @@ from orchestration.engine.outbox.receipts import put_back_lost_events
 from orchestration.engine.outbox.sweep import sweep
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import newest_rows
-from orchestration.engine.steps.claims import Claim, renew_lease
+from orchestration.engine.steps.rights import Right, renew
 from orchestration.models import DeadLetter, InboxMessage, Incident, Saga, SagaEvent
 from orchestration.operations.lookup import saga_called
 from orchestration.operations.terminal.counting import statistics
@@ -256,7 +256,7 @@ SERVES: dict[str, Callable[[], object]] = {
     "saga_paused": _admin("saga/?attention=paused"),
     "saga_rescued": _admin("saga/?attention=rescued"),
     "saga_reference": lambda: saga_called(_first_waiting().reference),
-    "orchestration_sagastep_pkey": lambda: renew_lease(Claim(7, 1, 1, 0, 1, False), lease=1.0),
+    "orchestration_sagastep_pkey": lambda: renew(Right(7, 1, 1), lease=1.0),
     "step_once": lambda: newest_rows(_first_waiting()),
     "history_gap_free": lambda: list(SagaEvent.objects.filter(saga=_first_waiting())),
     "history_rescues": statistics,

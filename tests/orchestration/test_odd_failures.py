@@ -18,7 +18,7 @@ from orchestration import (
     StepRejected,
     StepRetryable,
 )
-from orchestration.engine.steps import attempts
+from orchestration.engine.steps import failures
 from orchestration.models import SagaEvent
 from orchestration.testing import SagaRun
 from tests.orchestration import sample
@@ -106,7 +106,7 @@ def test_whatever_a_step_fails_with_is_recorded_and_the_saga_is_undone(
         raise failure
 
     # Where tests run in parallel, what they log is sent as UTF-8, and half a surrogate pair has none.
-    monkeypatch.setattr(attempts.logger, "disabled", True)
+    monkeypatch.setattr(failures.logger, "disabled", True)
     monkeypatch.setattr(getattr(sample, step), "act", fail)
     run = SagaRun(trip, INPUT).until_rest()
     assert run.state == "compensated"
@@ -123,7 +123,7 @@ def test_an_error_that_cannot_be_looked_into_is_recorded_as_that_and_a_person_is
     def fail(*_: Any) -> Any:
         raise Odd("?")
 
-    monkeypatch.setattr(attempts.logger, "disabled", True)
+    monkeypatch.setattr(failures.logger, "disabled", True)
     act = sample.do_book_seat.act
     monkeypatch.setattr(sample.do_book_seat, "act", fail)
     run = SagaRun(trip, INPUT).until(lambda run: bool(run.incidents))
@@ -144,7 +144,7 @@ def test_whatever_a_look_up_answers_while_the_saga_is_undone_a_person_is_told_an
     def fail(*_: Any) -> Any:
         raise failure
 
-    monkeypatch.setattr(attempts.logger, "disabled", True)
+    monkeypatch.setattr(failures.logger, "disabled", True)
     asked = {name: getattr(sample.do_charge, name) for name in ("find", "refuse")}
     for name in asked:
         monkeypatch.setattr(sample.do_charge, name, fail)

@@ -15,7 +15,7 @@ from orchestration import (
     StepRetryable,
     external,
 )
-from orchestration.engine.steps.failures import UNREACHABLE_AFTER
+from orchestration.engine.steps.consequences import UNREACHABLE_AFTER
 from orchestration.engine.steps.participants import Participant
 from orchestration.errors import InputRefused
 from orchestration.models import Saga, SagaEvent, SagaStep

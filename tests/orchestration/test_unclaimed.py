@@ -10,16 +10,16 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
 from orchestration.core.planning.states import Direction
-from orchestration.engine.steps import quick
-from orchestration.engine.steps.attempts import Verdict
-from orchestration.engine.steps.claims import StepMessage
-from orchestration.engine.steps.perform import perform
-from orchestration.engine.steps.quick import SLOW_SECONDS, may_go_unclaimed
+from orchestration.engine.steps import pace
+from orchestration.engine.steps.delivering import Verdict, perform
+from orchestration.engine.steps.pace import SLOW_SECONDS, may_go_unclaimed
+from orchestration.engine.steps.records import was_recorded
+from orchestration.engine.steps.rights import WITHOUT_CLAIM, StepMessage, claim
 from orchestration.errors import StepRejected
 from orchestration.models import Saga, SagaStep
 from orchestration.services import cancel_saga, pause_saga, resume_saga
@@ -39,9 +39,9 @@ DELIVERIES = 8
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     ledger.clear()
-    quick._slow.clear()
+    pace._slow.clear()
     yield
-    quick._slow.clear()
+    pace._slow.clear()
 
 
 def _run(**faults: Any) -> SagaRun:
@@ -102,33 +102,33 @@ def test_of_many_deliveries_that_act_at_the_same_time_one_takes_effect_and_one_c
 
 def test_a_delivery_that_comes_again_is_claimed_and_counts_the_one_before() -> None:
     run = _run()
-    assert _statements(lambda: _deliver(run, redelivered=True)) == ["claim", "record"]
+    assert _statements(lambda: _deliver(run, redelivered=True)) == ["claim", "record_claimed"]
     assert _rows(run) == [("ahead.one", "done", 2, 1)]
 
 
 def test_a_message_for_one_that_was_lost_is_claimed() -> None:
     run = _run()
     Saga.objects.filter(id=run.id).update(rescues=1)
-    assert _statements(lambda: _deliver(run)) == ["look", "claim", "record"]
+    assert _statements(lambda: _deliver(run)) == ["look", "claim", "record_claimed"]
     assert _rows(run) == [("ahead.one", "done", 1, 1)]
 
 
 def test_what_has_a_row_already_is_claimed() -> None:
     run = _run()
     SagaStep.objects.create(saga_id=run.id, name="ahead.one", direction="forward", state="pending")
-    assert _statements(lambda: _deliver(run)) == ["look", "claim", "record"]
+    assert _statements(lambda: _deliver(run)) == ["look", "claim", "record_claimed"]
 
 
 def test_a_step_that_was_slow_is_claimed_for_a_while() -> None:
     reference = steps_ahead.participants["ahead.one"].reference
     assert may_go_unclaimed(reference)
-    quick.took(reference, SLOW_SECONDS)
+    pace.took(reference, SLOW_SECONDS)
     assert may_go_unclaimed(reference)
-    quick.took(reference, SLOW_SECONDS + 0.1)
+    pace.took(reference, SLOW_SECONDS + 0.1)
     run = _run()
-    assert _statements(lambda: _deliver(run)) == ["claim", "record"]
-    with mock.patch.object(quick, "REMEMBERED_SECONDS", 0.0):
-        quick.took(reference, SLOW_SECONDS + 0.1)
+    assert _statements(lambda: _deliver(run)) == ["claim", "record_claimed"]
+    with mock.patch.object(pace, "REMEMBERED_SECONDS", 0.0):
+        pace.took(reference, SLOW_SECONDS + 0.1)
     assert may_go_unclaimed(reference)
 
 
@@ -203,6 +203,60 @@ def test_a_commit_whose_answer_is_lost_is_believed_to_the_row(monkeypatch: pytes
     lose_the_answer_to_the_next_commit(monkeypatch)
     assert _deliver(run) is Verdict.CARRY_ON
     assert (ledger.rows(run.id), _rows(run)) == (["ahead.one"], [("ahead.one", "done", 1, 1)])
+
+
+@pytest.mark.parametrize("step", ["ahead.one", "ahead.outside"])
+def test_the_row_is_believed_after_a_lost_answer_for_what_was_claimed_too(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    run = SagaRun(steps_ahead.through_outside, Ledger(name="x"))
+    run.until(lambda each: step == "ahead.one" or "ahead.one" in each.done)
+    participant = steps_ahead.participants[step]
+    act = participant.act
+
+    def act_and_lose(command: Any, context: Any) -> None:
+        act(command, context)
+        lose_the_answer_to_the_next_commit(monkeypatch)
+
+    with mock.patch.object(participant, "act", act_and_lose):
+        assert _deliver(run, step, redelivered=True) is Verdict.CARRY_ON
+    assert ledger.rows(run.id).count(step) == 1
+    assert (run.step(step).state, run.step(step).attempts) == ("done", 1)
+
+
+def test_whether_it_was_recorded_is_answered_once_the_lost_transaction_has_ended() -> None:
+    run, answers = _run(), list[bool]()
+    message = StepMessage(run.id, "ahead.one", Direction.FORWARD, 1, (), "task")
+
+    def ask() -> None:
+        try:
+            answers.append(was_recorded(message, WITHOUT_CLAIM))
+        finally:
+            connection.close()
+
+    asks = threading.Thread(target=ask)
+    with transaction.atomic():
+        _deliver(run)
+        asks.start()
+        asks.join(0.3)  # long enough for an answer that does not wait
+        assert answers == []
+    asks.join(20)
+    assert answers == [True]
+
+
+def test_a_step_without_a_claim_is_never_recorded_over_somebodys_first_claim() -> None:
+    run = _run()
+    ledger.elsewhere("ahead.one", lambda: _claim_of_another(run))
+    assert _deliver(run) is Verdict.STOP
+    row = run.step("ahead.one")
+    assert (row.state, row.token, row.attempts, ledger.rows(run.id)) == ("running", 1, 0, [])
+
+
+def _claim_of_another(run: SagaRun) -> None:
+    message = StepMessage(run.id, "ahead.one", Direction.FORWARD, 1, (), "another")
+    granted = claim(message, task="ahead.one", external=False, lease=30)
+    assert granted is not None
+    assert granted[1] is not None
 
 
 def test_a_connection_that_is_lost_before_the_commit_counts_as_a_failed_attempt(

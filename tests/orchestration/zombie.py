@@ -12,7 +12,7 @@ from django.db import connection
 
 from orchestration.crash.points import listening
 from orchestration.engine.messages.transport import use_transport
-from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.delivering import perform
 from orchestration.errors import OutcomeUnknown
 from orchestration.operations.replaying import compare_with_history
 from orchestration.testing import SagaRun

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from orchestration.core.planning.states import Direction
-from orchestration.engine.steps.ahead import Ahead
-from orchestration.engine.steps.claims import StepMessage
+from orchestration.engine.steps.delivering import perform
+from orchestration.engine.steps.pace import Ahead
 from orchestration.engine.steps.participants import everyone, participant_for
-from orchestration.engine.steps.perform import perform
+from orchestration.engine.steps.rights import StepMessage
 from orchestration.engine.steps.settle import settle
 from orchestration.models import SagaEvent, SagaStep
 from orchestration.testing import SagaRun

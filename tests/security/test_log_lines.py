@@ -14,7 +14,7 @@ from django_celery_results.models import TaskResult
 
 from config.log_lines import Line
 from orchestration.core.row_values import without_row_values
-from orchestration.engine.steps.failures import describe
+from orchestration.core.storable_errors import storable_error
 from orchestration.models import SagaStep
 from orchestration.services import start_saga
 from tests.bootstrap.running_system import wait_until
@@ -60,7 +60,7 @@ def test_no_line_of_a_log_has_a_value_of_a_row(db: None, statement: str) -> None
     assert text.count("Traceback") == 2  # of the driver's error and of Django's
     assert "The above exception was the direct cause" in text
     assert str(error).splitlines()[0].split('"')[0] in text
-    assert ADDRESS not in str(describe(error))
+    assert ADDRESS not in str(storable_error(error))
 
 
 def test_other_lines_are_left_as_they_are() -> None:

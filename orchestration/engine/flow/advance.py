@@ -44,7 +44,7 @@ from orchestration.engine.rows.drift import drift
 from orchestration.engine.rows.history import move, note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import database_now, newest_rows, view_of
-from orchestration.engine.steps.failures import begin_undo
+from orchestration.engine.rows.turning import begin_undo
 from orchestration.engine.steps.late import close_mended
 from orchestration.errors import SendFailed, UnknownDefinition
 from orchestration.models import Incident, Saga, SagaStep

@@ -12,7 +12,7 @@ from orchestration.core.planning.canvas import Call, Canvas, heads
 from orchestration.core.planning.states import Direction, StepState
 from orchestration.engine.messages.probes import proven
 from orchestration.engine.rows.history import note
-from orchestration.engine.steps.quick import is_quick
+from orchestration.engine.steps.pace import is_quick
 from orchestration.models import Saga, SagaStep
 
 Key = tuple[str, Direction]

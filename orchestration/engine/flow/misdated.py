@@ -14,7 +14,7 @@ from orchestration.core.definition.policy import LONGEST_ASKED
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.states import Direction
 from orchestration.engine.rows.history import note
-from orchestration.engine.steps.ahead import lease_of
+from orchestration.engine.steps.pace import lease_of
 from orchestration.models import Saga, SagaStep
 
 logger = logging.getLogger(__name__)

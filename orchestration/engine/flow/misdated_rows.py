@@ -18,7 +18,7 @@ from orchestration.engine.database.connection import connection, transaction
 from orchestration.engine.flow.misdated import AHEAD, LONGEST_REST
 from orchestration.engine.messages.probes import MOST_DOUBLINGS
 from orchestration.engine.rows.drift import Drift, drift
-from orchestration.engine.steps.ahead import lease_of
+from orchestration.engine.steps.pace import lease_of
 
 logger = logging.getLogger(__name__)
 

@@ -30,15 +30,14 @@ from orchestration.engine.database.connection import transaction
 from orchestration.engine.incidents.opening import open_incident, resolve_incidents
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
-from orchestration.engine.steps.claims import Claim, StepMessage
 from orchestration.engine.steps.participants import Participant
+from orchestration.engine.steps.rights import Right
 from orchestration.models import Incident, Saga, SagaStep
 
 
 @again_after_conflict
 def keep_late_result(
-    message: StepMessage,
-    claim: Claim,
+    right: Right,
     participant: Participant,
     command: Message,
     result: Message | NotNeeded | None,
@@ -46,8 +45,8 @@ def keep_late_result(
 ) -> None:
     """Write a late result down, and have its effect undone where nobody else will. Opens a transaction."""
     with transaction.atomic():
-        saga = lock_saga(message.saga_id)
-        row = SagaStep.objects.select_for_update().get(id=claim.row_id)
+        saga = lock_saga(context.saga_id)
+        row = SagaStep.objects.select_for_update().get(id=right.row_id)
         facts = cut_to_fit(facts_of(result)) if isinstance(result, Message) else None
         adopt = _is_forgotten(saga, row)
         note(
@@ -55,7 +54,7 @@ def keep_late_result(
             "late_result",
             step=row.name,
             direction=row.direction,
-            token=claim.token,
+            token=right.token,
             newest=row.token,
             result=facts,
             adopted=adopt,
@@ -83,7 +82,7 @@ def keep_late_result(
 
 
 def keep_late_failure(
-    saga: Saga, row: SagaStep, claim: Claim, error: dict[str, Any], *, perhaps_acted: bool
+    saga: Saga, row: SagaStep, right: Right, error: dict[str, Any], *, perhaps_acted: bool
 ) -> None:
     """Write down that a superseded attempt failed; when it may have acted all the same, have that settled again.
 
@@ -95,7 +94,7 @@ def keep_late_failure(
         "late_failure",
         step=row.name,
         direction=row.direction,
-        token=claim.token,
+        token=right.token,
         code=error["code"],
         message=error["message"],
         adopted=adopt,

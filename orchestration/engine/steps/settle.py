@@ -22,6 +22,7 @@ from orchestration.core.definition.references import Message
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.storable import cut_to_fit, facts_of
+from orchestration.core.storable_errors import storable_error
 from orchestration.engine.database.conflicts import again_after_conflict
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.database.errors import is_outage
@@ -29,14 +30,14 @@ from orchestration.engine.incidents.opening import CLOSE_BY_THEMSELVES, open_inc
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import database_now
+from orchestration.engine.steps.attempt import context_for
 from orchestration.engine.steps.bad_commands import KIND as BAD_COMMAND
 from orchestration.engine.steps.bad_commands import LOOK_AGAIN, not_built
-from orchestration.engine.steps.claims import Claim, StepMessage, claim_unsettled
-from orchestration.engine.steps.contexts import context_for
-from orchestration.engine.steps.failures import UNREACHABLE_AFTER, describe
+from orchestration.engine.steps.consequences import UNREACHABLE_AFTER
 from orchestration.engine.steps.interruptions import as_failure
 from orchestration.engine.steps.leases import renewed
 from orchestration.engine.steps.participants import Participant
+from orchestration.engine.steps.rights import Right, claim_to_settle
 from orchestration.errors import EffectDiffers, StepRetryable
 from orchestration.models import Incident, Saga, SagaStep
 from orchestration.sentences import explained
@@ -62,10 +63,10 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         )
         return
     is_pivot = definition.steps[step].pivot
-    claimed = claim_unsettled(saga_id, step, is_pivot=is_pivot, lease=engine_settings().LEASE_SECONDS)
+    claimed = claim_to_settle(saga_id, step, is_pivot=is_pivot, lease=engine_settings().LEASE_SECONDS)
     if claimed is None:
         return
-    claim, earlier = claimed
+    right, earlier = claimed
     known = SagaStep.objects.filter(saga=saga, direction="forward", state="done").exclude(result=None)
     results = {row.name: row.result or {} for row in known}
     try:
@@ -73,39 +74,31 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     except ValidationError as error:
         bad = not_built(step, error)
         logger.error("saga %s: %s", saga_id, bad.message)
-        _record_unsettled(saga_id, claim, bad, Told(BAD_COMMAND, bad.message))
+        _record_unsettled(saga_id, right, bad, Told(BAD_COMMAND, bad.message))
         return
-    delivery = StepMessage(saga_id, step, Direction.FORWARD, saga.epoch, (), "")
-    facts = {
-        "business_key": saga.business_key,
-        "trace_id": saga.trace_id,
-        "product_line": saga.product_line,
-        "failure": None,
-    }
-
-    context = context_for(delivery, facts, claim)
+    context = context_for(saga, step, Direction.FORWARD, right)
     ask = participant.refuse or participant.find
     if ask is None:
         message = f"{step} declares neither look_up nor cancel_by_key"
-        _record_unsettled(saga_id, claim, None, Told("cannot_settle", message))
+        _record_unsettled(saga_id, right, None, Told("cannot_settle", message))
         return
     try:
-        with renewed(claim, reference.timeout):
+        with renewed(right, reference.timeout):
             found = ask(command, context)
         if found is not None:
             participant.check_result(found)
             found, _ = participant.as_stored(found)
     except EffectDiffers as error:
-        _record_unsettled(saga_id, claim, error, Told("effect_differs", describe(error)["message"]))
+        _record_unsettled(saga_id, right, error, Told("effect_differs", storable_error(error)["message"]))
         return
     except StepRetryable as error:  # the provider is silent, or busy
-        _record_unsettled(saga_id, claim, error)
+        _record_unsettled(saga_id, right, error)
         return
     except BaseException as raised:
         failure = as_failure(raised)
         # There was an answer and nobody can make sense of it, or the look-up itself is wrong: asking again may not help.
-        told = Told("cannot_settle", describe(failure)["message"], rests=False)
-        _record_unsettled(saga_id, claim, failure, told)
+        told = Told("cannot_settle", storable_error(failure)["message"], rests=False)
+        _record_unsettled(saga_id, right, failure, told)
         return
     looked_twice = bool((earlier or {}).get(LOOKED))
     certain = participant.refuse is not None or looked_twice
@@ -117,8 +110,8 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
             if found is not None and participant.save is not None:
                 participant.save(command, found, context)
             locked = lock_saga(saga_id)
-            row = SagaStep.objects.select_for_update().get(id=claim.row_id)
-            if row.token != claim.token:
+            row = SagaStep.objects.select_for_update().get(id=right.row_id)
+            if row.token != right.token:
                 transaction.set_rollback(True)
                 return
             _write(locked, row, found, command, certain, reference.timeout, milestone)
@@ -131,8 +124,10 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
             raise  # the message comes again, or the lease runs out
         # Nothing would be left of it but a failed task: the money held, the saga waiting, and nobody told.
         logger.exception("saga %s: what became of %s cannot be recorded", saga_id, step)
-        message = f"what became of {step} is known, and cannot be recorded: {describe(failure)['message']}"
-        _record_unsettled(saga_id, claim, failure, Told("cannot_record", message))
+        message = (
+            f"what became of {step} is known, and cannot be recorded: {storable_error(failure)['message']}"
+        )
+        _record_unsettled(saga_id, right, failure, Told("cannot_record", message))
 
 
 def _performs(participant: Participant, definition: SagaDefinition, step: str) -> bool:
@@ -187,18 +182,18 @@ def _write(
 
 
 @again_after_conflict
-def _record_unsettled(saga_id: UUID, claim: Claim, error: Exception | None, told: Told | None = None) -> None:
+def _record_unsettled(saga_id: UUID, right: Right, error: Exception | None, told: Told | None = None) -> None:
     """Write that the outcome is still unknown, and when it is asked for again.
 
     A provider that is silent for longer than UNREACHABLE_AFTER is told of as well: until it answers, the saga stands still.
     """
     with transaction.atomic():
         saga = lock_saga(saga_id)
-        row = SagaStep.objects.select_for_update().get(id=claim.row_id)
-        if row.token != claim.token:
+        row = SagaStep.objects.select_for_update().get(id=right.row_id)
+        if row.token != right.token:
             return
         now = database_now()
-        facts = describe(error) if error is not None else None
+        facts = storable_error(error) if error is not None else None
         asked = error.retry_after if isinstance(error, StepRetryable) else None
         delay = (
             NOBODY_TO_ASK
