@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -54,6 +55,8 @@ def _start_servers() -> None:
     )
     if chosen.pooled:
         os.environ["ORDERLY_POOLED"] = "1"
+    # Where the environment forbids bytecode (images often do), hundreds of processes would each compile every module anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Ended from outside, as a time limit does it: pytest stops as after Ctrl-C, and what was made for it is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="orderly-test-"))
@@ -81,6 +84,7 @@ def _take_own_databases(worker: str) -> None:
             os.environ[name] = urlunsplit(parts._replace(path=f"/{database}"))
 
 
+sys.dont_write_bytecode = False  # nor would pytest keep the assertions it has rewritten
 if _SHARED not in os.environ:
     _start_servers()
 elif "PYTEST_XDIST_WORKER" in os.environ:
@@ -124,6 +128,15 @@ def _quickly_emptied() -> None:
     from tests.emptying import install
 
     install()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_hashed_quickly() -> Iterator[None]:
+    """Hash in one round: Django's million rounds would cost half a second for each person that a test makes or signs in."""
+    from django.test import override_settings
+
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture
