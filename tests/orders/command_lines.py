@@ -135,7 +135,7 @@ def type_in(words: list[str]) -> Answer:
     said = StringIO()
     made_once = patch.object(command, "create_parser", lambda *args, **options: parser_of(words[0]))
     # The system checks say the same whatever was typed, and take most of a command's time.
-    unchecked = patch.object(command, "requires_system_checks", [])
+    unchecked = patch.object(command, "requires_system_checks", new=list[str]())
     with (
         _no_connection_closed(),
         made_once,
