@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 from celery import Task, current_app
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -14,7 +14,8 @@ from django.utils.module_loading import autodiscover_modules
 from orchestration.core.definition import registry
 from orchestration.core.definition.references import StepReference
 
-_AnyTask = Task[..., Any]
+# A text: at run time Celery's class takes parameters from 5.7 on only.
+_AnyTask: TypeAlias = "Task[..., Any]"
 
 
 @register("orchestration")
