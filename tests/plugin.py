@@ -103,6 +103,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--browser", action="store_true", help="select the browser tests as well")
     group.addoption("--proxies", action="store_true", help="select the tests behind nginx and Caddy as well")
+    group.addoption(
+        "--wheel", action="store_true", help="select the tests of the wheel that is installed as well"
+    )
+    group.addoption(
+        "--matrix", action="store_true", help="select the wheel's tests with each version as well"
+    )
     group.addoption("--durability", action="store_true", help="select the long durability tests as well")
 
 
@@ -115,6 +121,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unasked.add("proxies")
     if not config.getoption("--durability"):
         unasked.add("durability")
+    if not config.getoption("--wheel"):
+        unasked.add("wheel")
+    if not config.getoption("--matrix"):
+        unasked.add("matrix")
     if not os.environ["CELERY_BROKER_URL"].startswith("amqp"):
         unasked.add("rabbitmq")
     out = [item for item in items if any(item.get_closest_marker(name) for name in unasked)]

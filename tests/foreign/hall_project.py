@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -26,25 +27,29 @@ ROOT = Path(__file__).resolve().parents[2]
 class HallProject:
     """Where it lies, and how its commands are run."""
 
-    def __init__(self, folder: Path, database: str) -> None:
+    def __init__(self, folder: Path, database: str, python: Path | None = None, **told: str) -> None:
         self.folder, self.log, self.reports = folder / "site", folder / "worker.log", folder / "reports"
+        self.python = python or Path(sys.executable)
         shutil.copytree(ROOT / "tests" / "foreign" / "hall", self.folder)
-        shutil.copytree(ROOT / "orchestration", self.folder / "orchestration")  # the engine, and nothing else
         self.environment = {
             **clean_environment(),
             "DJANGO_SETTINGS_MODULE": "hall_settings",
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(_libraries())]),
+            "PYTHONPATH": str(self.folder),
             "HALL_DATABASE": database,
             "HALL_BROKER": os.environ["CELERY_BROKER_URL"],
             "HALL_RESULTS": os.environ["CELERY_RESULT_BACKEND"],
-            "HALL_SENTRY": str(self.reports),
             "C_FORCE_ROOT": "1",  # Celery starts no worker as root that accepts pickle
+            **told,
         }
+        if python is None:  # one that has the engine, and what else the project wants
+            shutil.copytree(ROOT / "orchestration", self.folder / "orchestration")
+            self.environment["PYTHONPATH"] += os.pathsep + str(_libraries())
+            self.environment["HALL_SENTRY"] = str(self.reports)
 
     def ended(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of its `manage.py` to the end."""
         return subprocess.run(
-            [sys.executable, "-W", "error::RuntimeWarning", "manage.py", *arguments],
+            [self.python, "-W", "error::RuntimeWarning", "manage.py", *arguments],
             cwd=self.folder,
             env={**self.environment, **environment},
             capture_output=True,
@@ -64,7 +69,7 @@ class HallProject:
         queues = ["-Q", "bookings,hall-engine", "-c", "2", "-l", "INFO"]
         with self.log.open("w") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "hall_celery", "worker", *queues, *options],
+                [self.python, "-m", "celery", "-A", "hall_celery", "worker", *queues, *options],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=out,
@@ -85,8 +90,17 @@ def _libraries() -> Path:
     return Path(sysconfig.get_path("purelib", "venv", vars={"base": str(python.parents[1])}))
 
 
+def run_halls(hall: HallProject) -> None:
+    """Have its sagas run with a worker, and its commands and its admin looked at."""
+    hall.run("check", "--fail-level", "WARNING")
+    with hall.worker():
+        assert json.loads(hall.run("let")) == {"opera": "completed", "haunted": "compensated"}
+    visited = hall.run("look_around").split()
+    assert (visited[0], int(visited[1]) > 10) == ("visited", True), visited
+
+
 @contextmanager
-def hall_with_tables(folder: Path) -> Iterator[HallProject]:
+def hall_with_tables(folder: Path, python: Path | None = None, **told: str) -> Iterator[HallProject]:
     """The project with two new databases on the run's server: the replica has the tables, and what is written never gets there."""
     server, name = owner_url(), f"hall_{uuid4().hex[:8]}"
     connection = psycopg2.connect(server)
@@ -94,7 +108,9 @@ def hall_with_tables(folder: Path) -> Iterator[HallProject]:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
         try:
-            project = HallProject(folder, urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
+            project = HallProject(
+                folder, urlunsplit(urlsplit(server)._replace(path=f"/{name}")), python, **told
+            )
             project.run("migrate", "--verbosity", "0")
             cursor.execute(f"CREATE DATABASE {name}_replica TEMPLATE {name}")
             yield project

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -24,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class TourProject:
     """Where it lies, the Python that runs it, and what it is told."""
 
-    def __init__(self, folder: Path, database: str, *, python: str = sys.executable, **told: str) -> None:
+    def __init__(
+        self, folder: Path, database: str, *, python: Path | str = sys.executable, **told: str
+    ) -> None:
         self.folder, self.log, self.python = folder / "site", folder / "worker.log", python
         shutil.copytree(ROOT / "tests" / "foreign" / "project", self.folder)
         self.environment = {
@@ -82,6 +85,15 @@ class TourProject:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def run_tours(project: TourProject) -> dict[str, str]:
+    """Have its tours run with a worker, and return how they ended."""
+    project.django("check", "--fail-level", "WARNING")
+    project.django("migrate", "--verbosity", "0")
+    with project.worker():
+        ended: dict[str, str] = json.loads(project.run("book.py"))
+    return ended
 
 
 @contextmanager
