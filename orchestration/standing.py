@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.standing import kept_steps, left_out_steps
 from orchestration.core.planning.states import Direction, StepState
 from orchestration.models import Saga, SagaEvent, SagaStep
@@ -50,7 +51,7 @@ def left_standing(sagas: Collection[UUID] | None = None) -> dict[UUID, list[Left
     decisions = {
         (entry.saga_id, entry.step, entry.direction == Direction.UNDO.value): entry
         for entry in SagaEvent.objects.filter(
-            saga_id__in=concerned, kind__in=["step_skipped", "late_step_skipped"]
+            saga_id__in=concerned, kind__in=[HistoryKind.STEP_SKIPPED, HistoryKind.STEP_SKIPPED.late]
         ).order_by("seq")
     }
 

@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils.module_loading import autodiscover_modules
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.database.connection import connection
 from orchestration.engine.database.snapshot import reading
 from orchestration.errors import NotCompared
@@ -107,7 +108,7 @@ def open_business_keys(*, kept: bool = True) -> set[str]:
             lists them itself, as kept by decision.
     """
     unfinished = Saga.objects.filter(Q(ended_at__isnull=True) | Q(wake_at__isnull=False))
-    late = Incident.objects.filter(kind="late_effect", resolved_at=None)
+    late = Incident.objects.filter(kind=IncidentKind.LATE_EFFECT, resolved_at=None)
     return {
         *unfinished.values_list("business_key", flat=True),
         *late.values_list("saga__business_key", flat=True),

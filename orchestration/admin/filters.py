@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from orchestration.core.definition import registry
 from orchestration.core.definition.nodes import Step
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.models import Incident, SagaEvent
 from orchestration.models.saga import LIVE
 
@@ -108,7 +109,8 @@ class AttentionFilter(SimpleListFilter):
 def redated() -> QuerySet[SagaEvent]:
     """Entries of the last day that tell of times which a wrong clock of the database had given."""
     return SagaEvent.objects.filter(
-        kind__in=["times_corrected", "late_times_corrected"], at__gte=timezone.now() - timedelta(days=1)
+        kind__in=[HistoryKind.TIMES_CORRECTED, HistoryKind.TIMES_CORRECTED.late],
+        at__gte=timezone.now() - timedelta(days=1),
     )
 
 

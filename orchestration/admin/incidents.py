@@ -14,7 +14,7 @@ from orchestration.admin.beside import business_keys, link_to, links
 from orchestration.admin.misfit import data_of
 from orchestration.admin.read_only import FoundByTerm, ReadOnlyPage, with_code
 from orchestration.admin.theme import label
-from orchestration.engine.incidents.runbooks import KINDS
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.models import Incident
 from orchestration.shown import unbroken
 
@@ -26,7 +26,7 @@ class KindFilter(SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind, kind.replace("_", " ")) for kind in KINDS]
+        return [(kind.value, kind.value.replace("_", " ")) for kind in IncidentKind]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(kind=self.value()) if self.value() else queryset

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from orchestration.core.planning.kinds import HISTORY_KINDS, RESCUES
+
 
 class SagaEvent(models.Model):
     """One entry of a saga's history. Only ever added to; `verify` finds a gap, `saga replay` a forgery."""
@@ -19,7 +21,7 @@ class SagaEvent(models.Model):
     )
     seq = models.PositiveIntegerField()
     kind = models.CharField(max_length=40)
-    """What happened, past tense: `started`, `step_done`, `undo_begun`, `late_result`…"""
+    """A `HistoryKind`; of what came after the end, its `late` form."""
     before = models.CharField(max_length=16, blank=True)
     after = models.CharField(max_length=16, blank=True)
     step = models.CharField(max_length=100, blank=True)
@@ -33,21 +35,13 @@ class SagaEvent(models.Model):
         ordering: ClassVar[list[str]] = ["saga_id", "seq"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["saga", "seq"], name="history_gap_free"),
+            models.CheckConstraint(condition=Q(kind__in=sorted(HISTORY_KINDS)), name="history_kind_known"),
         ]
         indexes: ClassVar[list[models.Index]] = [
             # Few among millions: how often, and why, sagas had to be rescued.
             models.Index(
                 fields=["kind"],
-                condition=Q(
-                    kind__in=[
-                        "sent_again",
-                        "lease_expired",
-                        "times_corrected",
-                        "late_sent_again",
-                        "late_lease_expired",
-                        "late_times_corrected",
-                    ]
-                ),
+                condition=Q(kind__in=[*(kind.value for kind in RESCUES), *(kind.late for kind in RESCUES)]),
                 name="history_rescues",
             ),
         ]

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.models.ids import new_id
 
 
@@ -33,6 +34,9 @@ class Incident(models.Model):
                 fields=["saga", "kind", "step"],
                 condition=Q(resolved_at__isnull=True),
                 name="incident_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=sorted(kind.value for kind in IncidentKind)), name="incident_kind_known"
             ),
         ]
 

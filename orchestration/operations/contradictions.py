@@ -12,6 +12,7 @@ from orchestration.core.definition.order import ordered_names
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.doubtful import doubtful_choice, is_behind, names_in
 from orchestration.core.planning.frontier import Measure, Ready, Unopened
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import FINISHED, FORWARD_STATES, Direction, SagaState, StepState
 from orchestration.engine.flow.misfits import fitted
 from orchestration.engine.rows.reading import database_now, view_of
@@ -105,7 +106,7 @@ def _waits_for_another(saga: Saga, definition: SagaDefinition, rows: Rows) -> It
         row = rows.get((name, Direction.FORWARD))
         if row is None or row.task or row.state != StepState.WAITING.value:
             continue
-        opened = saga.history.filter(kind="wait_opened", step=name).last()
+        opened = saga.history.filter(kind=HistoryKind.WAIT_OPENED, step=name).last()
         if opened is not None and (event := opened.data.get("event", wait.event)) != wait.event:
             yield (
                 f"wait {name}, which is open, was for {event} and is for {wait.event} now: one that is under way would not fit it"

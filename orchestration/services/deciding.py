@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from orchestration.core.definition import registry
 from orchestration.core.definition.arguments import is_name, shown
 from orchestration.core.definition.binding import takers_of
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import (
     FINISHED,
     FORWARD_STATES,
@@ -34,7 +35,12 @@ from orchestration.services.waking import wake
 
 BACKING_OFF = (StepState.WAITING.value, StepState.UNKNOWN.value)
 GIVEN_UP = (StepState.FAILED.value, StepState.REJECTED.value)
-DECISIONS = ("outcome_settled", "step_skipped", "retry_asked", "retry_hastened")
+DECISIONS = (
+    HistoryKind.OUTCOME_SETTLED,
+    HistoryKind.STEP_SKIPPED,
+    HistoryKind.RETRY_ASKED,
+    HistoryKind.RETRY_HASTENED,
+)
 """Kinds of entries of a history that a person's decision about a step leaves."""
 
 
@@ -83,7 +89,7 @@ def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str
         row.state, row.due_at, row.sent_at, row.ended_at = StepState.PENDING.value, None, None, None
         row.attempts = row.deliveries = 0
         row.save()
-        note(saga, "retry_asked", who=by, step=step, direction=direction, reason=reason)
+        note(saga, HistoryKind.RETRY_ASKED, who=by, step=step, direction=direction, reason=reason)
         go_on(saga, step=step, by=by, reason=reason)
         return saga
 
@@ -93,7 +99,7 @@ def _hasten(saga: Saga, row: SagaStep, *, by: str, reason: str) -> Saga:
     refuse_at_work(row, "retry it")
     row.rest(0.0, since=database_now())
     row.save(update_fields=["due_at", "due_after"])
-    note(saga, "retry_hastened", who=by, step=row.name, direction=row.direction, reason=reason)
+    note(saga, HistoryKind.RETRY_HASTENED, who=by, step=row.name, direction=row.direction, reason=reason)
     saga.wake_at = None if saga.paused else Now()
     saga.save()
     wake(saga)
@@ -141,7 +147,7 @@ def skip_step(*, saga_id: UUID, step: str, direction: str = "undo", by: str, rea
         if not _goes_this_way(saga, forward=forward):
             raise TransitionRefused(f"the saga is {saga.state}, so {step} ({direction}) is not awaited")
         perhaps = {"effect": "perhaps done"} if forward and _is_unsure(row) else {}
-        note(saga, "step_skipped", who=by, step=step, direction=direction, reason=reason, **perhaps)
+        note(saga, HistoryKind.STEP_SKIPPED, who=by, step=step, direction=direction, reason=reason, **perhaps)
         row.state, row.done_seq = StepState.SKIPPED.value, saga.last_seq
         row.unsure, row.due_at, row.lease_until, row.token = False, None, None, row.token + 1
         row.save()
@@ -255,7 +261,7 @@ def _check_step(saga: Saga, step: str) -> None:
 
 def earlier_decision(saga: Saga, step: str) -> str:
     """What a person has already decided about a step, as the end of a refusal; empty when nobody has."""
-    kinds = (*DECISIONS, *(f"late_{kind}" for kind in DECISIONS))
+    kinds = (*DECISIONS, *(kind.late for kind in DECISIONS))
     decisions = SagaEvent.objects.filter(saga=saga, step=step, kind__in=kinds).exclude(who="engine")
     newest = decisions.order_by("-seq").first()
     if newest is None:
@@ -267,7 +273,7 @@ def earlier_decision(saga: Saga, step: str) -> str:
 def go_on(saga: Saga, *, step: str, by: str, reason: str) -> None:
     """Close what a decision has answered and let a locked saga go on; saves it."""
     if saga.state == SagaState.UNDO_FAILED.value:
-        move(saga, SagaState.COMPENSATING, "undo_resumed", who=by, step=step)
+        move(saga, SagaState.COMPENSATING, HistoryKind.UNDO_RESUMED, who=by, step=step)
     saga.wake_at = None if saga.paused else Now()
     saga.save()
     resolve_incidents(saga, step=step, by=by, resolution=reason)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.incidents.opening import open_incident, resolve_incidents
 from orchestration.models import Saga
 from orchestration.models.saga import LIVE
 
-KIND = "contradicting_news"
+KIND = IncidentKind.CONTRADICTING_NEWS
 
 
 def report_contradiction(*, key: str, event: str, message: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models.functions import Now
 
 from orchestration.core.definition.arguments import is_whole, shown
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.outbox import relay
 from orchestration.engine.outbox.set_aside import close_told
@@ -45,7 +46,9 @@ def resend_event(*, message_id: int, by: str, reason: str) -> OutboxMessage:
         key, event = message.payload["key"], message.payload["type"]
         for concerned in close_told(key=key, event=event, by=by, resolution=reason):
             saga = lock_saga(concerned.id)
-            note(saga, "event_resent", who=by, event=message.payload["id"], type=event, reason=reason)
+            note(
+                saga, HistoryKind.EVENT_RESENT, who=by, event=message.payload["id"], type=event, reason=reason
+            )
             saga.save(update_fields=["last_seq"])
         transaction.on_commit(relay.wake, robust=True)
     return message

@@ -15,6 +15,7 @@ from orchestration.core.definition import registry
 from orchestration.core.definition.binding import build_command
 from orchestration.core.definition.references import Message, StepReference
 from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.core.storable import facts_of
 from orchestration.engine.database.connection import transaction
@@ -212,9 +213,9 @@ def _write(
     facts = facts_of(answer) if answer is not None else None
     entry: dict[str, Any] = {"outcome": outcome, "reason": reason, "before_state": row.state, "result": facts}
     if outcome == DONE and row.direction == Direction.FORWARD.value and saga.state in ("accepted", "waiting"):
-        move(saga, SagaState.RUNNING, "outcome_settled", who=by, step=row.name, **entry)
+        move(saga, SagaState.RUNNING, HistoryKind.OUTCOME_SETTLED, who=by, step=row.name, **entry)
     else:
-        note(saga, "outcome_settled", who=by, step=row.name, direction=row.direction, **entry)
+        note(saga, HistoryKind.OUTCOME_SETTLED, who=by, step=row.name, direction=row.direction, **entry)
     row.state, row.unsure, row.lease_until, row.due_at = outcome, False, None, None
     row.token, row.done_seq, row.ended_at = row.token + 1, saga.last_seq, Now()
     if outcome == DONE:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from orchestration.core.definition import registry
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.plan import pivot_has_begun
 from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, SagaState
 from orchestration.engine.database.connection import transaction
@@ -50,7 +51,7 @@ def cancel_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
             saga.paused = (
                 False  # asking for the end also ends a pause; otherwise nothing would ever be undone
             )
-            note(saga, "unpaused", who=by, **_because(reason))
+            note(saga, HistoryKind.UNPAUSED, who=by, **_because(reason))
         begin_undo(saga, kind="cancel", step=None, error={"message": reason or f"cancelled by {by}"}, who=by)
         saga.save()
         wake(saga)
@@ -68,7 +69,7 @@ def pause_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
                 raise TransitionRefused(f"it has already ended: {saga.state}")
             saga.paused, saga.wake_at = True, None
             saga.epoch += 1
-            note(saga, "paused", who=by, **_because(reason))
+            note(saga, HistoryKind.PAUSED, who=by, **_because(reason))
             saga.save()
         return saga
 
@@ -81,7 +82,7 @@ def resume_saga(*, saga_id: UUID, by: str, reason: str = "") -> Saga:
         saga = lock_saga(saga_id)
         if saga.paused:
             saga.paused, saga.wake_at = False, Now()
-            note(saga, "unpaused", who=by, **_because(reason))
+            note(saga, HistoryKind.UNPAUSED, who=by, **_because(reason))
             saga.save()
             wake(saga)
         return saga

@@ -19,8 +19,8 @@ from config.celery import app
 from config.system.supervisor import options
 from orchestration.core.definition import registry
 from orchestration.core.definition.references import StepReference
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.drawing.svg import svg
-from orchestration.engine.incidents.runbooks import KINDS
 from orchestration.verification import discover
 from tests.browser.pictures import FLOW, IMAGES, PICTURES
 
@@ -164,7 +164,9 @@ def test_every_fault_that_can_be_raised_is_explained() -> None:
 def test_the_kinds_of_incidents_are_those_that_exist() -> None:
     page = (ROOT / "docs" / "operations.md").read_text("utf-8")
     section = page.split("## Incidents")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == set(KINDS)
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == {
+        kind.value for kind in IncidentKind
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

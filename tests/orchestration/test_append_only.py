@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.db.utils import Error as DatabaseError
 from django.db.utils import IntegrityError
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.incidents.opening import open_incident
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.testing import SagaRun
@@ -83,7 +84,7 @@ def test_what_has_not_ended_or_waits_for_a_person_is_not_deleted_by_pruning_eith
     _refused(lambda: _delete(stuck, Saga), "is kept")
     ended = SagaRun(trip, TripInput(name="Ada"), reject_at="sample.confirm").until_rest()
     with transaction.atomic():
-        open_incident(ended.saga, "late_effect", step="sample.charge", message="it came late")
+        open_incident(ended.saga, IncidentKind.LATE_EFFECT, step="sample.charge", message="it came late")
     _refused(lambda: _delete(ended, Saga), "is kept")
 
 

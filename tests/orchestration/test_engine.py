@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.test import override_settings
 
+from orchestration.core.planning.kinds import HISTORY_KINDS, MAY_BE_LATE, HistoryKind, IncidentKind
 from orchestration.core.planning.states import TERMINAL, TRANSITIONS, SagaState, StepState
 from orchestration.engine.database.connection import how_to_open
 from orchestration.engine.messages.transport import Address, use_transport
@@ -23,7 +25,8 @@ from orchestration.errors import (
     SendFailed,
     TransitionRefused,
 )
-from orchestration.models import InboxDelivery, OutboxMessage, Saga, SagaEvent, SagaStep
+from orchestration.models import InboxDelivery, Incident, OutboxMessage, Saga, SagaEvent, SagaStep
+from orchestration.operations.terminal.words import HISTORY_WORDS, history_words
 from orchestration.services import publish_event, start_saga
 from orchestration.testing import SagaRun
 from orchestration.testing.transport import HandTransport
@@ -213,15 +216,37 @@ def test_cancelled_in_each_phase_before_the_pivot_all_is_undone(done: int) -> No
 def test_states_and_constraints_say_the_same() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conname IN ('saga_state_known', 'step_state_known')"
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conname LIKE '%_known'"
         )
         known = dict(cursor.fetchall())
     for state in SagaState:
         assert f"'{state.value}'" in known["saga_state_known"]
     for step_state in StepState:
         assert f"'{step_state.value}'" in known["step_state_known"]
+    assert _listed(known["history_kind_known"]) == set(HISTORY_KINDS)
+    assert _listed(known["incident_kind_known"]) == {kind.value for kind in IncidentKind}
+    assert "NOT VALID" not in known["history_kind_known"] + known["incident_kind_known"]
     assert set(TRANSITIONS) == set(SagaState)
     assert {s.value for s in TERMINAL} == {"completed", "compensated", "failed", "cancelled"}
+
+
+def _listed(constraint: str) -> set[str]:
+    return set(re.findall(r"'(\w+)'::", constraint))
+
+
+def test_the_database_takes_no_kind_that_is_not_listed() -> None:
+    run = SagaRun(trip, INPUT)
+    with pytest.raises(IntegrityError, match="history_kind_known"), transaction.atomic():
+        SagaEvent.objects.create(saga_id=run.id, seq=2, kind="something_else")
+    with pytest.raises(IntegrityError, match="incident_kind_known"), transaction.atomic():
+        Incident.objects.create(saga_id=run.id, kind="something_else")
+
+
+def test_every_kind_of_entry_has_words_for_people() -> None:
+    assert set(HISTORY_WORDS) == {kind.value for kind in HistoryKind}
+    assert [history_words(kind.late) for kind in MAY_BE_LATE] == [
+        f"late: {HISTORY_WORDS[kind]}" for kind in MAY_BE_LATE
+    ]
 
 
 def test_an_error_of_a_step_is_kept_with_its_traceback() -> None:

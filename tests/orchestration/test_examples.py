@@ -32,6 +32,7 @@ from orchestration.checks import check_definitions
 from orchestration.core.carrying import read_message
 from orchestration.core.definition import registry
 from orchestration.core.definition.examples import example_of
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.incidents.runbooks import runbook
 from orchestration.models import SagaStep
 from orchestration.testing import SagaRun
@@ -128,7 +129,7 @@ def test_the_command_that_is_printed_for_such_a_result_settles_its_step() -> Non
         run = SagaRun(definition, TripInput(name="Ada"), reference="T-7", lose_answer_at="sample.charge")
         run.until(lambda each: each.step("sample.charge").state == "unknown")
         SagaStep.objects.filter(saga_id=run.id).update(lease_until=None)
-        told = runbook(run.saga, "cannot_settle", step="sample.charge")
+        told = runbook(run.saga, IncidentKind.CANNOT_SETTLE, step="sample.charge")
         done, absent = re.findall(r"`(python3 manage\.py [^`]*)`", told)
         for command in (absent, done):
             with transaction.atomic():

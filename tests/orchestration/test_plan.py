@@ -19,6 +19,7 @@ from orchestration.core.planning.decisions import (
     Settle,
     SettleAbsent,
 )
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.core.planning.plan import plan
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.planning.views import SagaView, StepView
@@ -84,7 +85,7 @@ OTHER: list[tuple[str, dict[str, Any], Plan]] = [
     ("it rests in the wait", {**QUEUED, "seat_free": (StepState.WAITING, {"due_at": SOON})}, Rest(SOON, waiting=True)),
     ("the wait times out", {**QUEUED, "seat_free": (StepState.WAITING, {"due_at": PAST})}, BeginUndo("event_timeout", "sample.seat_free")),
     ("a step was rejected", {"register": D, "book_seat": StepState.REJECTED}, BeginUndo("step_failed", "sample.book_seat")),
-    ("a step past the pivot failed: forward only", {**ISSUED, "send_ticket": StepState.FAILED}, Escalate("sample.send_ticket", "step_failed")),
+    ("a step past the pivot failed: forward only", {**ISSUED, "send_ticket": StepState.FAILED}, Escalate("sample.send_ticket", IncidentKind.STEP_FAILED)),
     ("everything is done", {**ISSUED, "send_ticket": D}, Finish(SagaState.COMPLETED)),
     ("a step ended it early, its sibling is at work: that is awaited", {"register": D, "book_seat": (D, {"skip_rest": True}), "charge": (R, {"lease_until": SOON})}, Rest(SOON)),
     ("the pivot was given up and may have acted: it is settled first", {**BOOKED, "confirm": D, "issue_ticket": (StepState.FAILED, {"unsure": True})}, Settle(("sample.issue_ticket",))),

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.incidents.opening import open_incident
 from orchestration.models import InboxMessage, Incident, OutboxMessage, Saga, SagaStep
 from orchestration.retention import read_age
@@ -75,7 +76,7 @@ def test_age_counts_from_the_end_and_not_from_the_beginning() -> None:
 
 def _waits_for_a_person(run: SagaRun) -> None:
     with transaction.atomic():
-        open_incident(run.saga, "late_effect", step="sample.charge", message="it came late")
+        open_incident(run.saga, IncidentKind.LATE_EFFECT, step="sample.charge", message="it came late")
 
 
 def _is_to_be_looked_at(run: SagaRun) -> None:
@@ -199,7 +200,7 @@ def test_batches_of_any_size_come_to_the_same_end() -> None:
     first = Saga.objects.order_by("id").first()
     assert first is not None
     with transaction.atomic():
-        open_incident(first, "late_effect", step="sample.charge", message="it came late")
+        open_incident(first, IncidentKind.LATE_EFFECT, step="sample.charge", message="it came late")
     done = pruned(batch=2, **EVERY)
     assert (done.sagas["compensated"], dict(done.kept)) == (6, {"an incident is open": 1})
     assert done.batches == 4 + 3  # four of these, and one for each of the other endings

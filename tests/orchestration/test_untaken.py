@@ -11,7 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orchestration.broker.canvas import CeleryTransport
-from orchestration.engine.incidents.runbooks import KINDS, runbook
+from orchestration.core.planning.kinds import IncidentKind
+from orchestration.engine.incidents.runbooks import runbook
 from orchestration.engine.messages import probes, untaken
 from orchestration.engine.messages.transport import use_transport
 from orchestration.models import Incident, QueueProbe, Saga
@@ -77,7 +78,7 @@ def test_the_workers_are_asked_at_most_once_a_minute(run: SagaRun, monkeypatch: 
 
 def test_every_kind_of_incident_has_its_runbook() -> None:
     run = SagaRun(trip, TripInput(name="Ada"))
-    for kind in KINDS:
+    for kind in IncidentKind:
         assert len(runbook(run.saga, kind, step="sample.charge", outbox=1)) > 60, kind
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.incidents.printed import fitting
 from orchestration.engine.incidents.runbooks import runbook
 from orchestration.models import Incident, OutboxMessage, Saga, SagaStep
@@ -96,7 +97,7 @@ def test_what_is_recorded_of_an_unknown_outcome_runs_as_it_is_printed(kind: str,
     )
     later = SagaStep.objects.get(saga_id=run.id, name=step).id
     SagaStep.objects.filter(saga_id=run.id, id__gt=later).delete()
-    commands = commands_in(runbook(run.saga, kind, step=step))
+    commands = commands_in(runbook(run.saga, IncidentKind(kind), step=step))
     assert verbs(commands) == ["settle", "settle"]
     for command in commands:
         type_in(command)
@@ -109,7 +110,7 @@ def test_an_event_that_was_set_aside_is_sent_again_by_the_command_that_is_printe
         set_aside_at=timezone.now(), sent_at=timezone.now(), received_at=None
     )
     (command,) = commands_in(
-        runbook(run.saga, "event_set_aside", step="shipping.dispatched", outbox=message.pk)
+        runbook(run.saga, IncidentKind.EVENT_SET_ASIDE, step="shipping.dispatched", outbox=message.pk)
     )
     type_in(command)
     client.force_login(User.objects.create_superuser("root"))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from orchestration.core.definition.nodes import Wait
 from orchestration.core.planning.canvas import Canvas
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.core.planning.states import SagaState
 
 
@@ -61,7 +62,7 @@ class Escalate:
     """Only a person can help; `step` names where. The saga keeps its state and rests."""
 
     step: str
-    kind: str
+    kind: IncidentKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from orchestration.core.planning.frontier import (
     earliest,
     skips_rest,
 )
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.core.planning.states import TERMINAL, Direction, SagaState, StepState
 from orchestration.core.planning.undoing import plan_late, plan_undo
 from orchestration.core.planning.views import SagaView, StepView
@@ -95,7 +96,7 @@ def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, res
             if _is_unsure_pivot(definition, saga, item.step):
                 return _settle_pivot(item.step, saga, now)
             if item.step in definition.after_pivot:
-                return Escalate(item.step, "step_failed")
+                return Escalate(item.step, IncidentKind.STEP_FAILED)
             return BeginUndo("step_failed", item.step)
     begun = pivot_has_begun(definition, saga)
     if saga.deadline is not None and saga.deadline <= now and not begun:
@@ -107,7 +108,7 @@ def _plan_forward(definition: SagaDefinition, saga: SagaView, now: datetime, res
             case TimedOut(wait):
                 if wait.otherwise is OnTimeout.GIVE_UP:
                     return BeginUndo("event_timeout", wait.name)
-                return Escalate(wait.name, "event_timeout")
+                return Escalate(wait.name, IncidentKind.EVENT_TIMEOUT)
             case _:
                 pass
     until = earliest(frontier, None if begun else saga.deadline)

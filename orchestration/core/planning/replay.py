@@ -9,41 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from orchestration.core.planning.kinds import MAY_BE_LATE, HistoryKind
 from orchestration.core.planning.states import TERMINAL, TRANSITIONS, Direction, SagaState, StepState
 
-LATE: Mapping[str, str] = {
-    f"late_{kind}": kind
-    for kind in (
-        "step_undone",
-        "undo_not_needed",
-        "step_skipped",
-        "step_retry",
-        "step_postponed",
-        "step_failed",
-        "step_rejected",
-        "retry_asked",
-        "retry_hastened",
-        "outcome_settled",
-        "outcome_still_unknown",
-        "sent_again",
-        "lease_expired",
-        "step_overran",
-        "times_corrected",
-    )
-}
-"""Kinds of entries about an effect that turned up after the end, while it is settled and undone -> what they mean."""
+LATE: Mapping[str, str] = {kind.late: kind.value for kind in MAY_BE_LATE}
+"""Kinds of entries as they are stored after the end -> what they mean."""
 
-ANNOTATIONS = frozenset({"late_result", "late_failure", "event_ignored", "event_misfit", *LATE})
+ANNOTATIONS = frozenset(
+    {
+        HistoryKind.LATE_RESULT.value,
+        HistoryKind.LATE_FAILURE.value,
+        HistoryKind.EVENT_IGNORED.value,
+        HistoryKind.EVENT_MISFIT.value,
+        *LATE,
+    }
+)
 """Kinds of entries that may follow the end of a saga: they tell of something that came too late, and never of its state."""
 
 _OUTCOMES: Mapping[str, StepState] = {
-    "step_done": StepState.DONE,
-    "step_undone": StepState.DONE,
-    "undo_not_needed": StepState.NOT_NEEDED,
-    "step_skipped": StepState.SKIPPED,
-    "step_rejected": StepState.REJECTED,
-    "step_failed": StepState.FAILED,
-    "event_applied": StepState.DONE,
+    HistoryKind.STEP_DONE: StepState.DONE,
+    HistoryKind.STEP_UNDONE: StepState.DONE,
+    HistoryKind.UNDO_NOT_NEEDED: StepState.NOT_NEEDED,
+    HistoryKind.STEP_SKIPPED: StepState.SKIPPED,
+    HistoryKind.STEP_REJECTED: StepState.REJECTED,
+    HistoryKind.STEP_FAILED: StepState.FAILED,
+    HistoryKind.EVENT_APPLIED: StepState.DONE,
 }
 """Kinds of entries that settle a step, and as what."""
 
@@ -92,8 +82,8 @@ def replay(history: Iterable[Entry]) -> Replayed:
             rebuilt.faults.append(f"{entry.seq}. {entry.kind} comes after the saga had ended")
         if entry.after:
             _change(rebuilt, entry)
-        if entry.kind in ("paused", "unpaused"):
-            rebuilt.paused = entry.kind == "paused"
+        if entry.kind in (HistoryKind.PAUSED, HistoryKind.UNPAUSED):
+            rebuilt.paused = entry.kind == HistoryKind.PAUSED
         _settle(rebuilt, entry)
     return rebuilt
 
@@ -123,13 +113,13 @@ def _settle(rebuilt: Replayed, entry: Entry) -> None:
     direction = entry.direction or Direction.FORWARD.value
     key = (entry.step, direction)
     kind = LATE.get(entry.kind, entry.kind)
-    if kind == "retry_asked" or (kind == "late_failure" and entry.adopted):
+    if kind == HistoryKind.RETRY_ASKED or (kind == HistoryKind.LATE_FAILURE and entry.adopted):
         rebuilt.steps.pop(key, None)
     elif kind in _OUTCOMES:
         rebuilt.steps[key] = _OUTCOMES[kind].value
-    elif kind == "outcome_settled" and entry.outcome in SETTLED:
+    elif kind == HistoryKind.OUTCOME_SETTLED and entry.outcome in SETTLED:
         rebuilt.steps[key] = entry.outcome
-    elif kind == "late_result" and entry.adopted:
+    elif kind == HistoryKind.LATE_RESULT and entry.adopted:
         rebuilt.steps[key] = StepState.DONE.value
 
 

@@ -11,6 +11,7 @@ from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.canvas import compile_canvas
 from orchestration.core.planning.decisions import Escalate, Finish, Plan, Rest, Send, Settle, SettleAbsent
 from orchestration.core.planning.frontier import Broken, Busy, Frontier, Measure, Ready, earliest, mirrored
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.planning.views import SagaView, StepView
 
@@ -106,7 +107,7 @@ def _plan_after_undo(
         frontier = measure.frontier(definition.after_undo)
         broken = next((item for item in frontier if isinstance(item, Broken)), None)
         if broken is not None:
-            return Escalate(broken.step, "step_failed")
+            return Escalate(broken.step, IncidentKind.STEP_FAILED)
         if frontier:
             return _send_or_rest(definition.after_undo, frontier, saga, Direction.AFTER_UNDO, measure)
     if saga.cause == "cancel":

@@ -28,6 +28,7 @@ from orchestration.core.planning.decisions import (
     Settle,
     SettleAbsent,
 )
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.core.planning.plan import plan
 from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.crash.points import CrashPoint, reach
@@ -104,7 +105,7 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
         try:
             definition = registry.find(saga.definition, saga.version)
         except UnknownDefinition as error:
-            open_incident(saga, "unknown_definition", message=str(error))
+            open_incident(saga, IncidentKind.UNKNOWN_DEFINITION, message=str(error))
             Saga.objects.filter(id=saga_id).update(wake_at=Now() + timedelta(minutes=1))
             return None
         if rescue and is_undispatched(saga):
@@ -119,7 +120,7 @@ def _write_down(saga_id: UUID, rescue: bool) -> tuple[_Round, Plan] | None:
         if rescue:
             resolve_incidents(
                 saga,
-                kind=("unknown_definition", "cannot_plan"),
+                kind=(IncidentKind.UNKNOWN_DEFINITION, IncidentKind.CANNOT_PLAN),
                 by="engine",
                 resolution="It can be planned again.",
             )
@@ -208,7 +209,13 @@ class _Round:
             case SettleAbsent(steps):
                 self._rows_read = None
                 for step in steps:
-                    note(self.saga, "outcome_settled", step=step, direction="forward", outcome="absent")
+                    note(
+                        self.saga,
+                        HistoryKind.OUTCOME_SETTLED,
+                        step=step,
+                        direction="forward",
+                        outcome="absent",
+                    )
                     gone = self._rows(step).filter(lease_until__lte=self.now)
                     gone.update(
                         state="absent",
@@ -233,12 +240,12 @@ class _Round:
         expected = self.now + self.resend_after
         self.saga.wake_at = min(expected, until) if until is not None else expected
         if self.saga.state == SagaState.WAITING.value:
-            move(self.saga, SagaState.RUNNING, "resumed")
+            move(self.saga, SagaState.RUNNING, HistoryKind.RESUMED)
 
     def _rest(self, until: datetime | None, waiting: bool) -> None:
         self.saga.wake_at = until
         if waiting and self.saga.state in (SagaState.RUNNING.value, SagaState.ACCEPTED.value):
-            move(self.saga, SagaState.WAITING, "waiting_begun")
+            move(self.saga, SagaState.WAITING, HistoryKind.WAITING_BEGUN)
 
     def _begin_undo(self, kind: str, step: str | None) -> None:
         error = {
@@ -255,20 +262,20 @@ class _Round:
         begin_undo(self.saga, kind=kind, step=step, error=error)
         reach(CrashPoint.TIMER_FIRED, about=[self.saga.id], step=step or "")
 
-    def _escalate(self, step: str, kind: str) -> None:
+    def _escalate(self, step: str, kind: IncidentKind) -> None:
         row = (
             SagaStep.objects.filter(saga=self.saga, name=step)
             .exclude(state="done")
             .order_by("-generation")
             .first()
         )
-        if kind == "event_timeout" and row is not None:
+        if kind is IncidentKind.EVENT_TIMEOUT and row is not None:
             row.unsure = True
             row.save(update_fields=["unsure"])
         message = (row.error or {}).get("message", "") if row is not None else ""
         if not Incident.objects.filter(saga=self.saga, kind=kind, step=step, resolved_at=None).exists():
             open_incident(self.saga, kind, step=step, message=message or f"{step} has not come in time")
-            note(self.saga, "escalated", step=step, reason=kind)
+            note(self.saga, HistoryKind.ESCALATED, step=step, reason=kind.value)
             reach(CrashPoint.TIMER_FIRED, about=[self.saga.id], step=step)
         self.saga.wake_at = None
 
@@ -278,13 +285,16 @@ class _Round:
                 Q(state="failed") | Q(state="rejected"), saga=self.saga, direction="undo"
             ):
                 open_incident(
-                    self.saga, "undo_failed", step=row.name, message=(row.error or {}).get("message", "")
+                    self.saga,
+                    IncidentKind.UNDO_FAILED,
+                    step=row.name,
+                    message=(row.error or {}).get("message", ""),
                 )
             self.saga.wake_at = None
         else:
             if self.definition.waits:
                 ignore_undelivered(self.saga)
-        move(self.saga, state, {SagaState.UNDO_FAILED: "undo_failed"}.get(state, "ended"))
+        move(self.saga, state, {SagaState.UNDO_FAILED: HistoryKind.UNDO_FAILED}.get(state, HistoryKind.ENDED))
 
     def _rows(self, step: str) -> QuerySet[SagaStep]:
         newest = SagaStep.objects.filter(saga=self.saga, name=step, direction=Direction.FORWARD.value)

@@ -9,6 +9,7 @@ from uuid import UUID
 from orchestration.conf import engine_settings
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.canvas import Call, Canvas, heads
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import Direction, StepState
 from orchestration.engine.messages.probes import proven
 from orchestration.engine.rows.history import note
@@ -118,7 +119,7 @@ def _begin(
     """A first row. Its message was lost if it should have come as the next link of a canvas."""
     lost = rescue and _chained_at(saga, rows, call.direction) is not None
     if lost:
-        note(saga, "sent_again", step=call.step, direction=call.direction.value)
+        note(saga, HistoryKind.SENT_AGAIN, step=call.step, direction=call.direction.value)
     SagaStep.objects.create(
         saga=saga,
         name=call.step,
@@ -138,11 +139,11 @@ def _put_back(saga: Saga, definition: SagaDefinition, call: Call, row: SagaStep,
     message_lost = row.state == StepState.PENDING.value and row.sent_at is not None
     worker_lost = row.state == StepState.RUNNING.value
     if message_lost:
-        note(saga, "sent_again", step=call.step, direction=call.direction.value)
+        note(saga, HistoryKind.SENT_AGAIN, step=call.step, direction=call.direction.value)
     if worker_lost:
         note(
             saga,
-            "lease_expired",
+            HistoryKind.LEASE_EXPIRED,
             step=call.step,
             direction=call.direction.value,
             deliveries=row.deliveries,

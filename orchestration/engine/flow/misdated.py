@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from orchestration.core.definition.policy import LONGEST_ASKED
 from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import Direction
 from orchestration.engine.rows.history import note
 from orchestration.engine.steps.pace import lease_of
@@ -23,7 +24,7 @@ AHEAD = timedelta(minutes=1)
 """What is dated further ahead than this was dated by a clock that was wrong: slewing and leap seconds are less."""
 LONGEST_REST = LONGEST_ASKED * 1.5
 """Seconds: no policy has a step rest for longer. For rows that do not say for how long they rest."""
-KIND = "times_corrected"
+KIND = HistoryKind.TIMES_CORRECTED
 """The entry of a history that tells of it."""
 
 _OF_THE_PAST = ("sent_at", "started_at", "ended_at")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from orchestration.conf import engine_settings
 from orchestration.core.carrying import read_message
 from orchestration.core.definition.nodes import Wait
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.core.storable import facts_of
 from orchestration.engine.database.connection import connection, transaction
 from orchestration.engine.flow.deliveries import deliver
@@ -22,7 +23,7 @@ from orchestration.engine.rows.history import note
 from orchestration.models import InboxDelivery, InboxMessage, Saga
 from orchestration.sentences import findings
 
-KIND = "event_misfit"
+KIND = IncidentKind.EVENT_MISFIT
 LOOK_AGAIN = timedelta(minutes=1)
 """How long until it is tried again: other workers may have the code that it fits."""
 
@@ -54,7 +55,14 @@ def keep_misfit(saga: Saga, message: InboxMessage, wait: str, reason: str) -> No
     reason = reason[:200]
     known = InboxDelivery.objects.filter(saga=saga, message=message).first()
     if known is None or (known.wait, known.reason) != (wait, reason):
-        note(saga, KIND, step=wait, event=message.event_id, type=message.type, reason=reason)
+        note(
+            saga,
+            HistoryKind.EVENT_MISFIT,
+            step=wait,
+            event=message.event_id,
+            type=message.type,
+            reason=reason,
+        )
     open_incident(saga, KIND, step=wait, message=f"Event {message.event_id} from {message.source}: {reason}")
     deliver(saga, message, state="due", wait=wait, reason=reason, due_at=Now() + LOOK_AGAIN)
 

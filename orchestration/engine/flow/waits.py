@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from orchestration.core.definition.nodes import Wait
 from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.core.planning.states import FORWARD_STATES, Direction, SagaState, StepState
 from orchestration.engine.flow.deliveries import deliver, undelivered
 from orchestration.engine.flow.misfits import fitted, keep_misfit, of_another, unfit
@@ -34,7 +35,7 @@ def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
     )
     row.rest(wait.within, since=now)
     row.save()
-    note(saga, "wait_opened", step=wait.name, event=wait.event)
+    note(saga, HistoryKind.WAIT_OPENED, step=wait.name, event=wait.event)
     for message in undelivered(saga).filter(type=wait.event):
         if offer(saga, [wait], message):
             return
@@ -100,7 +101,7 @@ def ignore_undelivered(saga: Saga) -> None:
     )
     resolve_incidents(
         saga,
-        kind=("event_set_aside", "event_misfit"),
+        kind=(IncidentKind.EVENT_SET_ASIDE, IncidentKind.EVENT_MISFIT),
         by="engine",
         resolution="The saga ended without waiting for it.",
     )
@@ -108,9 +109,9 @@ def ignore_undelivered(saga: Saga) -> None:
 
 def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage, result: Any) -> None:
     if saga.state == SagaState.WAITING.value:
-        move(saga, SagaState.RUNNING, "event_applied", step=wait.name, event=message.event_id)
+        move(saga, SagaState.RUNNING, HistoryKind.EVENT_APPLIED, step=wait.name, event=message.event_id)
     else:
-        note(saga, "event_applied", step=wait.name, event=message.event_id)
+        note(saga, HistoryKind.EVENT_APPLIED, step=wait.name, event=message.event_id)
     if wait.milestone:
         saga.milestone = wait.milestone
     row.state, row.result = StepState.DONE.value, result
@@ -125,5 +126,5 @@ def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage, result:
 def _ignore(saga: Saga, message: InboxMessage, reason: str) -> bool:
     """Keep and show an event that is not applied. Returns False: nothing was applied."""
     deliver(saga, message, state="ignored", reason=reason)
-    note(saga, "event_ignored", event=message.event_id, type=message.type, reason=reason)
+    note(saga, HistoryKind.EVENT_IGNORED, event=message.event_id, type=message.type, reason=reason)
     return False

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.incidents.runbooks import runbook
 from orchestration.models import Incident, Saga
 from orchestration.signals import tell_closed, tell_opened
 
 
 def open_incident(
-    saga: Saga, kind: str, *, step: str = "", message: str, outbox: int | None = None
+    saga: Saga, kind: IncidentKind, *, step: str = "", message: str, outbox: int | None = None
 ) -> Incident:
     """Open an incident, or return the one already open for this saga, kind and step. Inside a transaction."""
     incident, is_new = Incident.objects.get_or_create(
@@ -32,12 +33,12 @@ def open_incident(
 
 
 CLOSE_BY_THEMSELVES = (
-    "step_struggles",
-    "cannot_reach",
-    "cannot_settle",
-    "effect_differs",
-    "cannot_record",
-    "bad_command",
+    IncidentKind.STEP_STRUGGLES,
+    IncidentKind.CANNOT_REACH,
+    IncidentKind.CANNOT_SETTLE,
+    IncidentKind.EFFECT_DIFFERS,
+    IncidentKind.CANNOT_RECORD,
+    IncidentKind.BAD_COMMAND,
 )
 """Kinds that close when the step comes to its end after all."""
 
@@ -46,7 +47,7 @@ def resolve_incidents(
     saga: Saga,
     *,
     step: str | None = None,
-    kind: str | Collection[str] | None = None,
+    kind: IncidentKind | Collection[IncidentKind] | None = None,
     by: str,
     resolution: str,
 ) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.incidents.opening import close, open_incident
 from orchestration.engine.messages.transport import transport
@@ -20,7 +21,7 @@ ASK_EVERY = 60.0
 """Seconds between two questions to all workers, which take a second each."""
 MOST_SAGAS = 50
 """Incidents that one queue opens at a time: whoever mends it for these mends it for all."""
-KIND = "queue_untaken"
+KIND = IncidentKind.QUEUE_UNTAKEN
 
 _asked_at = -ASK_EVERY
 

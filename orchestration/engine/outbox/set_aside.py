@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterator
 
 from orchestration.core.definition import registry
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.engine.incidents.opening import open_incident, resolve_incidents
 from orchestration.errors import UnknownDefinition
 from orchestration.models import Saga, SagaStep
 
 logger = logging.getLogger(__name__)
 
-KIND = "event_set_aside"
+KIND = IncidentKind.EVENT_SET_ASIDE
 
 
 def tell_of(message: int, *, key: str, event: str, told: str) -> None:

@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.core.storable import LONGEST_MESSAGE, storable_text
 from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.connection import transaction
@@ -79,8 +80,8 @@ def _tell(saga_id: UUID, error: Exception) -> None:
     with transaction.atomic():
         saga = lock_saga(saga_id)
         told = storable_text(f"{type(error).__name__}: {error}", LONGEST_MESSAGE)
-        again = Incident.objects.filter(saga=saga, kind="cannot_plan", resolved_at=None).exists()
-        open_incident(saga, "cannot_plan", message=told)
+        again = Incident.objects.filter(saga=saga, kind=IncidentKind.CANNOT_PLAN, resolved_at=None).exists()
+        open_incident(saga, IncidentKind.CANNOT_PLAN, message=told)
         # What happens once, such as a process that runs out of memory, is to cost seconds and not a minute.
         Saga.objects.filter(id=saga_id).update(wake_at=Now() + (LOOK_AGAIN if again else HELD_FOR))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.replay import ANNOTATIONS
 from orchestration.core.planning.states import TERMINAL, TRANSITIONS, SagaState
 from orchestration.errors import TransitionRefused
@@ -14,15 +15,17 @@ from orchestration.signals import tell_ended
 
 
 def note(
-    saga: Saga, kind: str, *, who: str = "engine", step: str = "", direction: str = "", **data: Any
+    saga: Saga, kind: HistoryKind, *, who: str = "engine", step: str = "", direction: str = "", **data: Any
 ) -> None:
     """Add an entry to a locked saga's history; the caller saves the saga (`last_seq`)."""
-    if SagaState(saga.state) in TERMINAL and kind not in ANNOTATIONS:
-        kind = f"late_{kind}"  # after the end there are only annotations; `verify` knows which
-    _write(saga, kind, "", "", who, step, direction, data)
+    # After the end there are only annotations; `verify` knows which.
+    late = SagaState(saga.state) in TERMINAL and kind not in ANNOTATIONS
+    _write(saga, kind.late if late else kind.value, "", "", who, step, direction, data)
 
 
-def move(saga: Saga, to: SagaState, kind: str, *, who: str = "engine", step: str = "", **data: Any) -> None:
+def move(
+    saga: Saga, to: SagaState, kind: HistoryKind, *, who: str = "engine", step: str = "", **data: Any
+) -> None:
     """Change a locked saga's state; the caller saves it. A terminal state also ends its clock.
 
     Raises:
@@ -36,7 +39,7 @@ def move(saga: Saga, to: SagaState, kind: str, *, who: str = "engine", step: str
         saga.ended_at = Now()
         saga.wake_at = None
         tell_ended(saga.id, to.value)
-    _write(saga, kind, before.value, to.value, who, step, "", data)
+    _write(saga, kind.value, before.value, to.value, who, step, "", data)
 
 
 def _write(

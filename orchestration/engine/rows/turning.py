@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import SagaState
 from orchestration.engine.rows.history import move
 from orchestration.engine.rows.reading import database_now
@@ -34,7 +35,7 @@ def begin_undo(
     move(
         saga,
         SagaState.COMPENSATING,
-        "undo_begun",
+        HistoryKind.UNDO_BEGUN,
         who=who,
         step=step or "",
         reason=kind,

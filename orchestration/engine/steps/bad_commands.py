@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from pydantic import ValidationError
 
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.engine.incidents.opening import open_incident
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.reading import database_now
@@ -15,7 +16,7 @@ from orchestration.errors import CommandNotBuilt
 from orchestration.models import Incident, Saga
 from orchestration.sentences import findings
 
-KIND = "bad_command"
+KIND = IncidentKind.BAD_COMMAND
 LOOK_AGAIN = timedelta(minutes=1)
 """How long until it is tried again: other workers may have the code that can build it."""
 
@@ -30,7 +31,7 @@ def keep_place(saga: Saga, step: str, direction: str, message: str) -> None:
     """Tell a person, once, and have a locked saga looked at again; the caller saves it."""
     open_now = Incident.objects.filter(saga=saga, kind=KIND, step=step, resolved_at=None)
     if not open_now.exists():
-        note(saga, "step_postponed", step=step, direction=direction, code=KIND, message=message)
+        note(saga, HistoryKind.STEP_POSTPONED, step=step, direction=direction, code=KIND, message=message)
         open_incident(saga, KIND, step=step, message=message)
     saga.wake_at = database_now() + LOOK_AGAIN
 

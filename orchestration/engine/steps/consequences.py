@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from orchestration.conf import engine_settings
 from orchestration.core.definition.policy import RetryPolicy
 from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.core.planning.states import FORWARD_STATES, TERMINAL, Direction, SagaState, StepState
 from orchestration.engine.database.errors import sqlstate
 from orchestration.engine.incidents.opening import open_incident, resolve_incidents
@@ -34,7 +35,7 @@ def give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Except
     facts = row.error or {}
     note(
         saga,
-        "step_rejected" if rejected else "step_failed",
+        HistoryKind.STEP_REJECTED if rejected else HistoryKind.STEP_FAILED,
         step=row.name,
         direction=row.direction,
         attempt=row.attempts,
@@ -45,16 +46,20 @@ def give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Except
     saga.wake_at = database_now() + LINK_ERROR_GRACE
     if row.attempts > 1 and not row.unsure:
         resolve_incidents(
-            saga, step=row.name, kind="cannot_reach", by="engine", resolution="It is not asked any more."
+            saga,
+            step=row.name,
+            kind=IncidentKind.CANNOT_REACH,
+            by="engine",
+            resolution="It is not asked any more.",
         )
     if row.direction != Direction.FORWARD.value:
         if SagaState(saga.state) in TERMINAL:
-            open_incident(saga, "undo_failed", step=row.name, message=facts.get("message", ""))
+            open_incident(saga, IncidentKind.UNDO_FAILED, step=row.name, message=facts.get("message", ""))
         return  # the plan decides: go on with the others, or stop; then an incident
     if row.unsure and definition.pivot is not None and definition.pivot.name == row.name:
         return  # it may have acted, and then there is no way back: the plan has it settled first
     if row.name in definition.after_pivot:
-        open_incident(saga, "step_failed", step=row.name, message=facts.get("message", ""))
+        open_incident(saga, IncidentKind.STEP_FAILED, step=row.name, message=facts.get("message", ""))
     elif SagaState(saga.state) in FORWARD_STATES:
         begin_undo(saga, kind="rejected" if rejected else "exhausted", step=row.name, error=facts)
 
@@ -68,16 +73,22 @@ def try_again(saga: Saga, row: SagaStep, policy: RetryPolicy, error: Exception) 
     # A few attempts take long where many orders wait for the same provider. Who says when to come back has answered.
     silent = isinstance(error, OutcomeUnknown | StepRetryable) and (undo or asked is None)
     if silent and not struggles and due_at - (row.started_at or due_at) > UNREACHABLE_AFTER:
-        open_incident(saga, "cannot_reach", step=row.name, message=(row.error or {}).get("message", ""))
+        open_incident(
+            saga, IncidentKind.CANNOT_REACH, step=row.name, message=(row.error or {}).get("message", "")
+        )
     if struggles:
-        open_incident(saga, "step_struggles", step=row.name, message=(row.error or {}).get("message", ""))
+        open_incident(
+            saga, IncidentKind.STEP_STRUGGLES, step=row.name, message=(row.error or {}).get("message", "")
+        )
 
 
 def keep_difference(saga: Saga, row: SagaStep) -> None:
     """Keep the place of a step whose effect exists and is another one: neither done nor undone, until a person has put it right."""
     row.unsure = True
     _note_retry(saga, row, LOOK_AGAIN_AT_DIFFERENCE.total_seconds())
-    open_incident(saga, "effect_differs", step=row.name, message=(row.error or {}).get("message", ""))
+    open_incident(
+        saga, IncidentKind.EFFECT_DIFFERS, step=row.name, message=(row.error or {}).get("message", "")
+    )
 
 
 def keep_command(saga: Saga, row: SagaStep, error: CommandNotBuilt) -> None:
@@ -91,7 +102,7 @@ def postpone(saga: Saga, row: SagaStep, error: Exception) -> None:
     """Have a step rest that the database could not serve: that was no attempt, and no delivery without an answer."""
     row.deliveries -= 1
     _rest(saga, row, POSTPONED_FOR.total_seconds())
-    note(saga, "step_postponed", step=row.name, direction=row.direction, code=sqlstate(error))
+    note(saga, HistoryKind.STEP_POSTPONED, step=row.name, direction=row.direction, code=sqlstate(error))
 
 
 def _note_retry(saga: Saga, row: SagaStep, delay: float) -> datetime:
@@ -100,7 +111,7 @@ def _note_retry(saga: Saga, row: SagaStep, delay: float) -> datetime:
     facts = row.error or {}
     note(
         saga,
-        "step_retry",
+        HistoryKind.STEP_RETRY,
         step=row.name,
         direction=row.direction,
         attempt=row.attempts,

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DataError, IntegrityError, ProgrammingError
 from django.db import Error as DatabaseError
 
+from orchestration.core.planning.kinds import IncidentKind
 from orchestration.core.planning.states import StepState
 from orchestration.core.storable import facts_of
 from orchestration.core.storable_errors import storable_error
@@ -168,7 +169,7 @@ def _record_failure(attempt: Attempt, error: Exception, facts: dict[str, Any] | 
         else:
             row.attempts += 1
             if isinstance(error, Unrecordable):
-                open_incident(saga, "cannot_record", step=row.name, message=row.error["message"])
+                open_incident(saga, IncidentKind.CANNOT_RECORD, step=row.name, message=row.error["message"])
             policy = definition.retry_policy(row.name, row.direction)
             if isinstance(error, StepRejected) or not policy.allows(ended_attempts=row.attempts):
                 give_up(saga, row, definition, error)

@@ -16,6 +16,7 @@ from orchestration.core.definition.binding import has_undo
 from orchestration.core.definition.outcome import NotNeeded
 from orchestration.core.definition.references import Message
 from orchestration.core.planning.context import StepContext
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.core.planning.states import (
     FINISHED,
     FORWARD_STATES,
@@ -51,7 +52,7 @@ def keep_late_result(
         adopt = _is_forgotten(saga, row)
         note(
             saga,
-            "late_result",
+            HistoryKind.LATE_RESULT,
             step=row.name,
             direction=row.direction,
             token=right.token,
@@ -74,7 +75,7 @@ def keep_late_result(
             # Another generation has another key: this is a second effect, and only a person can say which one stays.
             open_incident(
                 saga,
-                "late_effect",
+                IncidentKind.LATE_EFFECT,
                 step=row.name,
                 message=f"{row.name} took effect under its older key, after it had been settled and done again",
             )
@@ -91,7 +92,7 @@ def keep_late_failure(
     adopt = perhaps_acted and _is_forgotten(saga, row)
     note(
         saga,
-        "late_failure",
+        HistoryKind.LATE_FAILURE,
         step=row.name,
         direction=row.direction,
         token=right.token,
@@ -110,7 +111,7 @@ def keep_late_failure(
 
 def close_mended(saga: Saga) -> None:
     """Close the incidents of late effects that are undone by now, or turned out not to exist. Inside a transaction."""
-    for incident in Incident.objects.filter(saga=saga, kind="late_effect", resolved_at=None):
+    for incident in Incident.objects.filter(saga=saga, kind=IncidentKind.LATE_EFFECT, resolved_at=None):
         rows = SagaStep.objects.filter(saga=saga, name=incident.step).order_by("generation")
         state = {row.direction: row.state for row in rows}
         if state.get("forward") == StepState.ABSENT.value:
@@ -119,7 +120,9 @@ def close_mended(saga: Saga) -> None:
             told = "The engine has undone it."
         else:
             continue
-        resolve_incidents(saga, step=incident.step, kind="late_effect", by="engine", resolution=told)
+        resolve_incidents(
+            saga, step=incident.step, kind=IncidentKind.LATE_EFFECT, by="engine", resolution=told
+        )
 
 
 def _is_forgotten(saga: Saga, row: SagaStep) -> bool:
@@ -162,6 +165,6 @@ def _take_over(saga: Saga, row: SagaStep, told: str) -> None:
     if state in TERMINAL or step.pivot:
         when = "the saga had ended" if state in TERMINAL else "it had been settled as absent"
         whose = "; only a person can undo it" if cannot_be_undone or state is SagaState.COMPLETED else ""
-        open_incident(saga, "late_effect", step=row.name, message=f"{told}{when}{whose}")
+        open_incident(saga, IncidentKind.LATE_EFFECT, step=row.name, message=f"{told}{when}{whose}")
     if state is not SagaState.UNDO_FAILED:
         saga.wake_at = Now()  # what waits in `undo_failed` goes on when a person has decided

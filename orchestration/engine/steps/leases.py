@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError
 
 from orchestration.conf import engine_settings
+from orchestration.core.planning.kinds import HistoryKind
 from orchestration.engine.database.connection import connection, transaction
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
@@ -70,5 +71,5 @@ def note_overrun(right: Right, timeout: float) -> None:
             row.direction,
             timeout,
         )
-        note(saga, "step_overran", step=row.name, direction=row.direction, timeout=timeout)
+        note(saga, HistoryKind.STEP_OVERRAN, step=row.name, direction=row.direction, timeout=timeout)
         saga.save(update_fields=["last_seq"])

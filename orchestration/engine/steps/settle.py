@@ -20,6 +20,7 @@ from orchestration.core.definition.binding import build_command
 from orchestration.core.definition.policy import SETTLE
 from orchestration.core.definition.references import Message
 from orchestration.core.definition.saga_definition import SagaDefinition
+from orchestration.core.planning.kinds import HistoryKind, IncidentKind
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.storable import cut_to_fit, facts_of
 from orchestration.core.storable_errors import storable_error
@@ -80,7 +81,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     ask = participant.refuse or participant.find
     if ask is None:
         message = f"{step} declares neither look_up nor cancel_by_key"
-        _record_unsettled(saga_id, right, None, Told("cannot_settle", message))
+        _record_unsettled(saga_id, right, None, Told(IncidentKind.CANNOT_SETTLE, message))
         return
     try:
         with renewed(right, reference.timeout):
@@ -89,7 +90,9 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
             participant.check_result(found)
             found, _ = participant.as_stored(found)
     except EffectDiffers as error:
-        _record_unsettled(saga_id, right, error, Told("effect_differs", storable_error(error)["message"]))
+        _record_unsettled(
+            saga_id, right, error, Told(IncidentKind.EFFECT_DIFFERS, storable_error(error)["message"])
+        )
         return
     except StepRetryable as error:  # the provider is silent, or busy
         _record_unsettled(saga_id, right, error)
@@ -97,7 +100,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
     except BaseException as raised:
         failure = as_failure(raised)
         # There was an answer and nobody can make sense of it, or the look-up itself is wrong: asking again may not help.
-        told = Told("cannot_settle", storable_error(failure)["message"], rests=False)
+        told = Told(IncidentKind.CANNOT_SETTLE, storable_error(failure)["message"], rests=False)
         _record_unsettled(saga_id, right, failure, told)
         return
     looked_twice = bool((earlier or {}).get(LOOKED))
@@ -127,7 +130,7 @@ def settle(participant: Participant, saga_id: UUID, step: str) -> None:
         message = (
             f"what became of {step} is known, and cannot be recorded: {storable_error(failure)['message']}"
         )
-        _record_unsettled(saga_id, right, failure, Told("cannot_record", message))
+        _record_unsettled(saga_id, right, failure, Told(IncidentKind.CANNOT_RECORD, message))
 
 
 def _performs(participant: Participant, definition: SagaDefinition, step: str) -> bool:
@@ -142,7 +145,7 @@ def _performs(participant: Participant, definition: SagaDefinition, step: str) -
 class Told:
     """What a person is told at once."""
 
-    kind: str
+    kind: IncidentKind
     message: str
     rests: bool = True
     """Whether it is looked at again only after a while, because nothing but a person or new code is likely to change it."""
@@ -170,7 +173,7 @@ def _write(
     else:
         row.error = {**(row.error or {}), LOOKED: True}
         saga.wake_at = row.rest(engine_settings().LEASE_SECONDS + timeout, since=database_now())
-    kind = "outcome_still_unknown" if row.unsure else "outcome_settled"
+    kind = HistoryKind.OUTCOME_STILL_UNKNOWN if row.unsure else HistoryKind.OUTCOME_SETTLED
     note(saga, kind, step=row.name, direction=row.direction, outcome=row.state)
     if not row.unsure:
         row.ended_at, row.done_seq = Now(), saga.last_seq
@@ -213,14 +216,14 @@ def _record_unsettled(saga_id: UUID, right: Right, error: Exception | None, told
             message = explained(
                 f"nobody answers what became of {row.name}", facts["message"] if facts else ""
             )
-            told = Told("cannot_reach", message)
+            told = Told(IncidentKind.CANNOT_REACH, message)
         known = told is not None and Incident.objects.filter(
             saga=saga, kind=told.kind, step=row.name, resolved_at=None
         )
         if not (known and known.exists()):
             note(
                 saga,
-                "outcome_still_unknown",
+                HistoryKind.OUTCOME_STILL_UNKNOWN,
                 step=row.name,
                 direction=row.direction,
                 message=facts["message"] if facts else "",

@@ -32,13 +32,13 @@ STATE_STYLES = {
 
 DIRECTION_MARKS = {"forward": "→", "undo": "↶", "after_undo": "⇥"}
 
-_HISTORY_WORDS = {
+HISTORY_WORDS = {
     "started": "started",
     "step_done": "done",
     "step_undone": "undone",
     "undo_not_needed": "nothing to undo",
     "step_retry": "failed, will be tried again",
-    "step_postponed": "put off, the database could not serve it",
+    "step_postponed": "put off, it could not be tried",
     "step_rejected": "said no",
     "step_failed": "given up",
     "undo_begun": "undo begins",
@@ -52,6 +52,7 @@ _HISTORY_WORDS = {
     "event_misfit": "event does not fit",
     "event_resent": "event sent again",
     "ended": "ended",
+    "paused": "paused",
     "unpaused": "paused no longer",
     "sent_again": "sent again",
     "lease_expired": "its worker is gone",
@@ -103,7 +104,7 @@ def history_words(kind: str) -> str:
     """What an entry of a history says; an unknown kind is shown as it is."""
     if kind in LATE:
         return f"late: {history_words(LATE[kind])}"
-    return _HISTORY_WORDS.get(kind, kind.replace("_", " "))
+    return HISTORY_WORDS.get(kind, kind.replace("_", " "))
 
 
 def history_style(kind: str) -> str:
