@@ -84,6 +84,8 @@ def _take_own_databases(worker: str) -> None:
             os.environ[name] = urlunsplit(parts._replace(path=f"/{database}"))
 
 
+# A script that starts the suite in the background ignores SIGINT for it; every process a test means to interrupt would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.dont_write_bytecode = False  # nor would pytest keep the assertions it has rewritten
 if _SHARED not in os.environ:
     _start_servers()
