@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery import current_app
+from celery.app.routes import prepare
 
 from orchestration.broker import canvas as celery_canvas
 from orchestration.broker import stamps
@@ -70,6 +71,18 @@ def test_a_stamped_chain_is_the_message_that_canvas_would_have_sent(
         CeleryTransport().send_canvas(address, canvas)
     by_canvas, *stamped = [_normal(message, address.saga_id) for message in sent]
     assert stamped == [by_canvas, by_canvas]
+
+
+@pytest.mark.parametrize("canvas", [CHAIN, FORK, (FORK[1], FORK[2])], ids=["chain", "fork", "fork first"])
+def test_no_route_of_the_project_moves_our_messages(
+    canvas: Canvas, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current_app.amqp.router, "routes", prepare([{"*": {"queue": "elsewhere"}}]))
+    CeleryTransport().send_canvas(Address(uuid4(), 1, "N-1", trip), canvas)
+    CeleryTransport().send_knock(uuid4())
+    assert {queue for _, queue, *_ in sent} == {"sample", "orchestration"}
+    current_app.send_task("tours.of_the_project")
+    assert sent[-1][1] == "elsewhere"
 
 
 def test_two_sagas_share_no_id(sent: list[Any]) -> None:
