@@ -13,13 +13,13 @@ from typing import Any
 from notifications.models import EmailMessage, Kind
 from orchestration.models import Saga
 from orchestration.money import format_minor
+from orchestration.providers import NoLedger
 from orchestration.standing import kept_by_business_key, left_out_by_business_key
 from orchestration.verification import Finding, invariant, open_business_keys
 from orders.contracts import mark_shipped
 from orders.models import Order, OrderLine
 from orders.sagas import FULFIL_ORDER
 from orders.status import FINAL
-from payments.gateway import NoLedger
 from payments.listing import effects
 from payments.models import Payment
 from shipping.models import HOLDING, Reservation, ReservationLine, ReservationState, Shipment, ShipmentState

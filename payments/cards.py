@@ -1,16 +1,18 @@
 """The test cards of the sandbox gateway: one table, for the gateway that obeys it and the shop page that shows it.
 
-Standard library only: the gateway's own process imports it. A card is a token; there are no card numbers anywhere.
+No Django: the gateway's own process imports it. A card is a token; there are no card numbers anywhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestration.providers.sandbox.faults import ALWAYS, Faults
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxCard:
-    """How the gateway treats one card. "Acting" means holding (authorize) and taking (capture) money."""
+class SandboxCard(Faults):
+    """How the gateway treats one card. Acting means holding (authorize) and taking (capture) money."""
 
     name: str
     """The token a customer's order carries."""
@@ -22,21 +24,7 @@ class SandboxCard:
     """The decline code given instead of taking money."""
     refuses_refund: bool = False
     """Money is never given back: an undo fails for good and a person has to decide."""
-    failures_before_acting: int = 0
-    """So many calls of each key are answered 503 and do nothing."""
-    first_answer_hangs: bool = False
-    """The first call of each key acts, and its answer comes later than any client waits."""
-    first_answer_fails: bool = False
-    """The first call of each key acts, and is answered 500."""
-    is_slow: bool = False
-    """Answers after `SLOW_SECONDS`."""
 
-
-SLOW_SECONDS = 1.5
-"""Long enough to be seen on screen, shorter than every client timeout."""
-
-ALWAYS = 2**31
-"""More failures than anybody retries."""
 
 CARDS: dict[str, SandboxCard] = {
     card.name: card

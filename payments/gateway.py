@@ -10,15 +10,9 @@ OutcomeUnknown    sent, and no answer that can be trusted: ask `find` before any
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Protocol
 
-from django.core.signals import setting_changed
-from django.utils.module_loading import import_string
-
-from orchestration.errors import NotCompared
 from payments import conf
 
 
@@ -41,21 +35,6 @@ class ListedEffect(Effect):
 
     key: str
     """The idempotency key it was made under."""
-
-
-class CannotList(NotCompared):
-    """The gateway does not say what it has done; the message is a sentence for `verify`."""
-
-
-class NoLedger(CannotList):
-    """What should hold the list is not there."""
-
-
-class ListsEffects(Protocol):
-    """What a gateway may offer beside the verbs: `verify` holds our rows against it. One that cannot leaves it out."""
-
-    def list_effects(self, since: datetime) -> Iterable[ListedEffect]:
-        """List all that was done since then, the oldest first; what is older may be among it."""
 
 
 class Gateway(Protocol):
@@ -86,22 +65,7 @@ class Gateway(Protocol):
         """Give up open connections; the next call opens new ones."""
 
 
-_chosen: dict[str, Gateway] = {}
-
-
 def gateway() -> Gateway:
     """The gateway of the setting PAYMENTS_GATEWAY, one for the process."""
-    path = conf.gateway_class()
-    if path not in _chosen:
-        _chosen[path] = cast("Gateway", import_string(path)())
-    return _chosen[path]
-
-
-def _forget_on_change(*, setting: str, **_: Any) -> None:
-    # Tests change the settings; a gateway built from the old ones would go on talking to the old address.
-    if setting.startswith("PAYMENTS_GATEWAY"):
-        while _chosen:
-            _chosen.popitem()[1].close()
-
-
-setting_changed.connect(_forget_on_change)
+    chosen: Gateway = conf.GATEWAY.client()
+    return chosen

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import wraps
 
+from orchestration.providers import CannotList, NoLedger
 from orchestration.verification import Finding, invariant, open_business_keys
-from payments.gateway import CannotList, ListedEffect, NoLedger
+from payments.gateway import ListedEffect
 from payments.listing import effects
 from payments.models import Payment, PaymentState
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Min
 
 from orchestration.clock import with_zone
-from payments.gateway import CannotList, ListedEffect, gateway
+from orchestration.providers import effects_listed_by
+from payments.gateway import ListedEffect, gateway
 from payments.models import Payment
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 EARLIER = timedelta(days=120)
 """Before our oldest payment: an order that waited had its first authorization before the one that its row names."""
 
@@ -21,9 +21,6 @@ def effects() -> list[ListedEffect]:
     Raises:
         CannotList: it cannot; the message says so in a sentence.
     """
-    lists = getattr(gateway(), "list_effects", None)
-    if lists is None:
-        raise CannotList("the payment gateway cannot list its effects")
     oldest: datetime | None = Payment.objects.aggregate(at=Min("authorized_at"))["at"]
-    found: list[ListedEffect] = list(lists(BEGINNING if oldest is None else with_zone(oldest) - EARLIER))
-    return found
+    since = oldest and with_zone(oldest) - EARLIER
+    return effects_listed_by(gateway(), "the payment gateway", since=since)

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db.models import Sum
 
+from orchestration.providers import NoLedger
 from orchestration.verification import Finding, invariant, open_business_keys
-from shipping.labels import NoLedger
 from shipping.listing import parcels
 from shipping.models import (
     HOLDING,

@@ -10,15 +10,9 @@ OutcomeUnknown    sent, and no answer that can be trusted: ask `find` before any
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Protocol
 
-from django.core.signals import setting_changed
-from django.utils.module_loading import import_string
-
-from orchestration.errors import NotCompared
 from shipping import conf
 from shipping.contracts import Address
 
@@ -44,21 +38,6 @@ class ListedParcel:
     """Id of the event by which we were told that it has left, and said that we have it; empty before that."""
 
 
-class CannotList(NotCompared):
-    """The carrier does not say what it has done; the message is a sentence for `verify`."""
-
-
-class NoLedger(CannotList):
-    """What should hold the list is not there."""
-
-
-class ListsEffects(Protocol):
-    """What a carrier may offer beside the verbs: `verify` holds our rows against it. One that cannot leaves it out."""
-
-    def list_effects(self, since: datetime) -> Iterable[ListedParcel]:
-        """List the parcels accepted since then, the oldest first; what is older may be among it."""
-
-
 class Carrier(Protocol):
     """A carrier of parcels."""
 
@@ -77,22 +56,7 @@ class Carrier(Protocol):
         """Give up open connections; the next call opens new ones."""
 
 
-_chosen: dict[str, Carrier] = {}
-
-
 def carrier() -> Carrier:
     """The carrier of the setting SHIPPING_CARRIER, one for the process."""
-    path = conf.carrier_class()
-    if path not in _chosen:
-        _chosen[path] = cast("Carrier", import_string(path)())
-    return _chosen[path]
-
-
-def _forget_on_change(*, setting: str, **_: Any) -> None:
-    # Tests change the settings; a carrier built from the old ones would go on talking to the old address.
-    if setting.startswith("SHIPPING_CARRIER"):
-        while _chosen:
-            _chosen.popitem()[1].close()
-
-
-setting_changed.connect(_forget_on_change)
+    chosen: Carrier = conf.CARRIER.client()
+    return chosen

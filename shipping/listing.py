@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Min
 
 from orchestration.clock import with_zone
-from shipping.labels import CannotList, ListedParcel, carrier
+from orchestration.providers import effects_listed_by
+from shipping.labels import ListedParcel, carrier
 from shipping.models import Shipment
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 EARLIER = timedelta(days=1)
 """Before our oldest shipment: the clocks of two systems differ, and a label is made before it is recorded."""
 
@@ -21,9 +21,6 @@ def parcels() -> list[ListedParcel]:
     Raises:
         CannotList: it cannot; the message says so in a sentence.
     """
-    lists = getattr(carrier(), "list_effects", None)
-    if lists is None:
-        raise CannotList("the carrier cannot list its effects")
     oldest: datetime | None = Shipment.objects.aggregate(at=Min("labelled_at"))["at"]
-    found: list[ListedParcel] = list(lists(BEGINNING if oldest is None else with_zone(oldest) - EARLIER))
-    return found
+    since = oldest and with_zone(oldest) - EARLIER
+    return effects_listed_by(carrier(), "the carrier", since=since)

@@ -1,5 +1,5 @@
 """The sandbox payment gateway: somebody else's system, run as a process of its own (`python -m payments.sandbox`).
 
-Standard library only, no Django. It keeps its own ledger file, so that what really happened to the money can be
-compared with what our database believes. It listens on loopback and answers only to whoever has its key.
+No Django. It keeps its own ledger file, so that what really happened to the money can be compared with what our
+database believes. It listens on loopback and answers only to whoever has its key.
 """

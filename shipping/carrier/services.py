@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestration.providers.sandbox.faults import Faults
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Faults):
     """How the carrier treats the parcels of one service."""
 
     name: str
@@ -14,10 +16,6 @@ class Service:
     """What happens, for people."""
     is_undeliverable: bool = False
     """No label is made."""
-    failures_before_acting: int = 0
-    """So many calls of each key are answered 503 and do nothing."""
-    first_answer_hangs: bool = False
-    """The first call of each key makes the label, and its answer comes later than any client waits."""
 
 
 DEFAULT_SERVICE = "Speedy Express"

@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection
 from orchestration.conf import engine_settings
 from orchestration.core.planning.states import StepState
 from orchestration.models import SagaEvent, SagaStep
-from payments.conf import gateway_timeout
+from payments.conf import GATEWAY
 from shipping.conf import carrier_secrets
 from shipping.standard_webhooks import sign
 from tests.chaos.queues import Queues
@@ -80,7 +80,7 @@ class Disturbing:
         gateway = psutil.Process(self._stage.keeper.pids()["gateway"])
         gateway.suspend()
         try:
-            self._stopping.wait(2 * gateway_timeout())
+            self._stopping.wait(2 * GATEWAY.timeout)
             was_silent = gateway.status() == psutil.STATUS_STOPPED
         finally:
             gateway.resume()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,74 +11,33 @@ from uuid import uuid4
 import pytest
 
 from orchestration import Failure, StepContext
+from orchestration.providers.conformance import RunningSandbox, running_sandbox
 from payments.gateway import Gateway, gateway
 from payments.gateway_memory import InMemoryGateway
 
 CLIENT_TIMEOUT = 1.5
 """Seconds; the sandbox hangs for longer."""
 
-PROJECT = Path(__file__).resolve().parents[2]
 
-
-@dataclass(frozen=True)
-class Sandbox:
-    """A running gateway."""
-
-    url: str
-    secret: str
-    ledger: Path
-    process: subprocess.Popen[str]
-
-
-@contextmanager
-def running_sandbox(ledger: Path, **environment: str) -> Iterator[Sandbox]:
-    """Start a gateway, and make sure that it has ended afterwards."""
-    secret = uuid4().hex
-    variables = {
-        "ORDERLY_GATEWAY_PORT": "0",
-        "ORDERLY_GATEWAY_LEDGER": str(ledger),
-        "ORDERLY_GATEWAY_SECRET": secret,
-        "ORDERLY_GATEWAY_HANG_SECONDS": "4",
-        "PATH": os.environ["PATH"],
-        **environment,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "payments.sandbox"],
-        cwd=PROJECT,
-        env=variables,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().rpartition(" ")[2].strip()
-            assert url.startswith("http://127.0.0.1:")
-            yield Sandbox(url=url, secret=variables["ORDERLY_GATEWAY_SECRET"], ledger=ledger, process=process)
-        finally:
-            process.kill()
-
-
-@pytest.fixture
-def start_sandbox() -> Callable[..., AbstractContextManager[Sandbox]]:
-    return running_sandbox
+def start(ledger: Path, **environment: str) -> AbstractContextManager[RunningSandbox]:
+    return running_sandbox("payments.sandbox", "ORDERLY_GATEWAY", ledger, environment)
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("gateway") / "ledger.sqlite3") as running:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with start(tmp_path_factory.mktemp("gateway") / "ledger.sqlite3") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def forgetful_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def forgetful_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
     """A gateway whose authorizations have expired as soon as they are made."""
     ledger = tmp_path_factory.mktemp("forgetful") / "ledger.sqlite3"
-    with running_sandbox(ledger, ORDERLY_GATEWAY_AUTHORIZATION_DAYS="0") as running:
+    with start(ledger, ORDERLY_GATEWAY_AUTHORIZATION_DAYS="0") as running:
         yield running
 
 
-def use(settings: Any, sandbox: Sandbox) -> None:
+def use(settings: Any, sandbox: RunningSandbox) -> None:
     """Point the project at this gateway."""
     settings.PAYMENTS_GATEWAY = "payments.gateway_http.HttpGateway"
     settings.PAYMENTS_GATEWAY_URL = sandbox.url
@@ -92,13 +47,13 @@ def use(settings: Any, sandbox: Sandbox) -> None:
 
 
 @pytest.fixture
-def real_gateway(settings: Any, sandbox: Sandbox) -> Gateway:
+def real_gateway(settings: Any, sandbox: RunningSandbox) -> Gateway:
     use(settings, sandbox)
     return gateway()
 
 
 @pytest.fixture
-def forgetful_gateway(settings: Any, forgetful_sandbox: Sandbox) -> Gateway:
+def forgetful_gateway(settings: Any, forgetful_sandbox: RunningSandbox) -> Gateway:
     use(settings, forgetful_sandbox)
     return gateway()
 

@@ -34,7 +34,7 @@ def ledger(settings: Any, tmp_path: Path) -> Iterator[Path]:
     settings.PAYMENTS_GATEWAY = "payments.gateway_memory.InMemoryGateway"
     settings.PAYMENTS_GATEWAY_LEDGER = path
     opened = Ledger(path)
-    gateway()._bank._ledger = opened  # type: ignore[attr-defined]
+    gateway()._bank.ledger = opened  # type: ignore[attr-defined]
     yield path
     opened.close()
 

@@ -38,7 +38,7 @@ print(json.dumps({
     "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
     "CELERY_RESULT_BACKEND": settings.CELERY_RESULT_BACKEND,
     "ORDERLY_API_TOKENS": settings.ORDERLY_API_TOKENS["operator"],
-    "ORDERLY_GATEWAY_SECRET": payments.gateway_secret(),
+    "ORDERLY_GATEWAY_SECRET": payments.GATEWAY.secret,
     "ORDERLY_CARRIER_SECRET": shipping.carrier_secrets()[0].decode(),
     "ORDERLY_SMTP_PASSWORD": settings.EMAIL_HOST_PASSWORD,
     "ORDERLY_LIMITS_URL": settings.ORDERLY_LIMITS_URL,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +12,7 @@ import pytest
 from django.db import transaction
 
 from orchestration import StepContext
+from orchestration.providers.conformance import RunningSandbox, running_sandbox
 from shipping import contracts, tasks
 from shipping.carrier_memory import InMemoryCarrier
 from shipping.contracts import StockLevel
@@ -25,64 +22,27 @@ from shipping.stock import take_in
 CLIENT_TIMEOUT = 1.5
 """Seconds; the carrier hangs for longer."""
 
-PROJECT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"ORDERLY_CARRIER_SECONDS": "3600", "ORDERLY_WEB_URL": "http://127.0.0.1:9"}
+"""Of a carrier whose parcels never leave."""
 
 
-@dataclass(frozen=True)
-class RunningCarrier:
-    """A running carrier."""
-
-    url: str
-    secret: str
-    ledger: Path
-    process: subprocess.Popen[str]
-
-
-@contextmanager
-def running_carrier(ledger: Path, **environment: str) -> Iterator[RunningCarrier]:
-    """Start a carrier, and make sure that it has ended afterwards."""
-    variables = {
-        "ORDERLY_CARRIER_PORT": "0",
-        "ORDERLY_CARRIER_LEDGER": str(ledger),
-        "ORDERLY_CARRIER_SECRET": uuid4().hex,
-        "ORDERLY_CARRIER_SECONDS": "3600",
-        "ORDERLY_CARRIER_HANG_SECONDS": "4",
-        "ORDERLY_WEB_URL": "http://127.0.0.1:9",
-        "PATH": os.environ["PATH"],
-        **environment,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "shipping.carrier"],
-        cwd=PROJECT,
-        env=variables,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().rpartition(" ")[2].strip()
-            assert url.startswith("http://127.0.0.1:")
-            yield RunningCarrier(
-                url=url, secret=variables["ORDERLY_CARRIER_SECRET"], ledger=ledger, process=process
-            )
-        finally:
-            process.kill()
+def start(ledger: Path, **environment: str) -> AbstractContextManager[RunningSandbox]:
+    return running_sandbox("shipping.carrier", "ORDERLY_CARRIER", ledger, {**ENVIRONMENT, **environment})
 
 
 @pytest.fixture
-def start_carrier() -> Callable[..., AbstractContextManager[RunningCarrier]]:
-    return running_carrier
+def start_carrier() -> Callable[..., AbstractContextManager[RunningSandbox]]:
+    return start
 
 
 @pytest.fixture(scope="session")
-def carrier_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCarrier]:
-    with running_carrier(tmp_path_factory.mktemp("carrier") / "ledger.sqlite3") as running:
+def carrier_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with start(tmp_path_factory.mktemp("carrier") / "ledger.sqlite3") as running:
         yield running
 
 
 @pytest.fixture
-def real_carrier(settings: Any, carrier_process: RunningCarrier) -> Carrier:
+def real_carrier(settings: Any, carrier_process: RunningSandbox) -> Carrier:
     settings.SHIPPING_CARRIER = "shipping.carrier_http.HttpCarrier"
     settings.SHIPPING_CARRIER_URL = carrier_process.url
     settings.SHIPPING_CARRIER_SECRET = carrier_process.secret

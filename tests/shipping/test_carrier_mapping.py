@@ -1,137 +1,53 @@
-"""Every answer a carrier can give, and every way in which it can give none: what we then say is known of the label."""
+"""What each answer of the carrier says is known of the label, and every way in which it can give none."""
 
 from __future__ import annotations
 
-import http.server
-import json
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from orchestration import OutcomeUnknown, StepError, StepRejected, StepRetryable
-from shipping.carrier_answers import Reply, raise_for
+from orchestration import OutcomeUnknown, StepRejected, StepRetryable
+from orchestration.providers.conformance import HttpConformance
 from shipping.contracts import Address
-from shipping.labels import Carrier, carrier
+from shipping.labels import Carrier, Label, carrier
+from shipping.standard_webhooks import api_key
 
 REIMS = Address(name="Paul", line1="59 rue de l'Abbaye", city="Reims", country="France")
+SIGNING_SECRET = "s" * 32
 
 
-def refusal(code: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": "no"}}
+def refusal(code: str) -> bytes:
+    return f'{{"error": {{"code": "{code}", "message": "no"}}}}'.encode()
 
 
-@pytest.mark.parametrize(
-    ("reply", "expected", "code"),
-    [
-        (Reply(422, refusal("undeliverable")), StepRejected, "undeliverable"),
-        (Reply(409, refusal("key_cancelled")), StepRejected, "key_cancelled"),
-        (Reply(400, None), StepRejected, "carrier_400"),
-        (Reply(422, refusal("idempotency_key_reused")), OutcomeUnknown, "idempotency_key_reused"),
-        (Reply(401, refusal("unauthorized")), StepRetryable, "carrier_key_refused"),
-        (Reply(403, None), StepRetryable, "carrier_key_refused"),
-        (Reply(408, None), StepRetryable, "carrier_busy"),
-        (Reply(429, None, 7.0), StepRetryable, "carrier_busy"),
-        (Reply(302, None), OutcomeUnknown, "carrier_302"),
-        (Reply(500, None), OutcomeUnknown, "carrier_500"),
-        (Reply(503, refusal("unavailable")), OutcomeUnknown, "unavailable"),
-    ],
-)
-def test_each_status_says_what_is_known(reply: Reply, expected: type[StepError], code: str) -> None:
-    with pytest.raises(StepError) as raised:
-        raise_for(reply)
-    assert (type(raised.value), raised.value.code) == (expected, code)
+class TestCarrierOverHttp(HttpConformance):
+    secret = api_key(SIGNING_SECRET.encode())
+    answers = (
+        ("422 Unprocessable", refusal("undeliverable"), StepRejected, "undeliverable"),
+        ("409 Conflict", refusal("key_cancelled"), StepRejected, "key_cancelled"),
+        ("400 Bad Request", b"", StepRejected, "carrier_400"),
+        ("422 Unprocessable", refusal("idempotency_key_reused"), OutcomeUnknown, "idempotency_key_reused"),
+        ("401 Unauthorized", refusal("unauthorized"), StepRetryable, "carrier_key_refused"),
+        ("403 Forbidden", b"", StepRetryable, "carrier_key_refused"),
+        ("408 Timeout", b"", StepRetryable, "carrier_busy"),
+        ("429 Too Many", b"", StepRetryable, "carrier_busy"),
+        ("302 Found", b"", OutcomeUnknown, "carrier_302"),
+        ("500 Error", b"", OutcomeUnknown, "carrier_500"),
+        ("503 Unavailable", refusal("unavailable"), OutcomeUnknown, "unavailable"),
+        ("201 Created", b'{"id": "l", "tracking": 5, "service": "s"}', OutcomeUnknown, "carrier_answer"),
+    )
 
+    @pytest.fixture
+    def client_at(self, settings: Any) -> Callable[[str], Carrier]:
+        def point(url: str) -> Carrier:
+            settings.SHIPPING_CARRIER = "shipping.carrier_http.HttpCarrier"
+            settings.SHIPPING_CARRIER_URL = url
+            settings.SHIPPING_CARRIER_SECRET = SIGNING_SECRET
+            settings.SHIPPING_CARRIER_TIMEOUT = 0.5
+            return carrier()
 
-def test_a_success_is_no_error() -> None:
-    raise_for(Reply(201, {}))
+        return point
 
-
-Serve = Callable[[Callable[[http.server.BaseHTTPRequestHandler], None]], Carrier]
-
-
-@pytest.fixture
-def carrier_that(settings: Any) -> Iterator[Serve]:
-    """A carrier that answers each call as a function says."""
-    servers: list[http.server.ThreadingHTTPServer] = []
-
-    def serve(behaves: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Carrier:
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                behaves(self)
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                behaves(self)
-
-            def log_message(self, *_: Any) -> None:
-                """Quiet."""
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return pointed_at(settings, server.server_address[1])
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def pointed_at(settings: Any, port: int) -> Carrier:
-    settings.SHIPPING_CARRIER = "shipping.carrier_http.HttpCarrier"
-    settings.SHIPPING_CARRIER_URL = f"http://127.0.0.1:{port}"
-    settings.SHIPPING_CARRIER_SECRET = "s" * 32
-    settings.SHIPPING_CARRIER_TIMEOUT = 0.4
-    return carrier()
-
-
-def error_of(asked: Carrier) -> StepError:
-    with pytest.raises(StepError) as raised:
-        asked.create_label(key="k", order_id="o", reference="r", ship_to=REIMS, service=None)
-    return raised.value
-
-
-def answer(status: int, body: bytes) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
-    def behave(call: http.server.BaseHTTPRequestHandler) -> None:
-        call.send_response(status)
-        call.send_header("Content-Length", str(len(body)))
-        call.end_headers()
-        call.wfile.write(body)
-
-    return behave
-
-
-def test_nobody_listening_means_that_nothing_happened(settings: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    error = error_of(pointed_at(settings, port))
-    assert isinstance(error, StepRetryable)
-    assert error.code == "unreachable"
-
-
-def test_silence_means_that_nobody_knows_and_a_question_may_be_repeated(carrier_that: Serve) -> None:
-    over = threading.Event()
-    asked = carrier_that(lambda _: _rest(over))
-    try:
-        assert isinstance(error_of(asked), OutcomeUnknown)
-        for ask in (asked.find, asked.refuse):
-            with pytest.raises(StepRetryable):
-                ask("k")
-    finally:
-        over.set()
-
-
-@pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", json.dumps({"id": "l", "tracking": 5, "service": "s"}).encode()]
-)
-def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown(carrier_that: Serve, body: bytes) -> None:
-    error = error_of(carrier_that(answer(201, body)))
-    assert isinstance(error, OutcomeUnknown)
-    assert error.code == "carrier_answer"
-
-
-def _rest(over: threading.Event) -> None:
-    over.wait(5)
+    def act(self, client: Carrier) -> Label:
+        return client.create_label(key="k", order_id="o", reference="r", ship_to=REIMS, service=None)

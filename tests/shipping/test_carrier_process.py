@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import json
-import os
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
@@ -22,13 +18,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from orchestration.providers.conformance import RunningSandbox, SandboxConformance
 from shipping.contracts import LabelCreated, StockLevel
 from shipping.models import Reservation, Shipment
 from shipping.standard_webhooks import api_key, verify
 from shipping.stock import take_in
 from tests.bootstrap.running_system import wait_until
-
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.shipping.conftest import ENVIRONMENT
 
 Start = Callable[..., AbstractContextManager[Any]]
 
@@ -139,30 +135,13 @@ def test_a_killed_carrier_tells_after_its_restart(start_carrier: Start, shop: Sh
     assert len(shop.heard) == 1
 
 
-def test_sixteen_calls_at_once_under_one_key_make_one_label(carrier_process: Any) -> None:
-    key, body = str(uuid4()), parcel()
-    with ThreadPoolExecutor(16) as threads:
-        answers = list(
-            threads.map(lambda _: call(carrier_process, "POST", "/labels", key, json=body), range(16))
-        )
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.text for answer in answers}) == 1
-    calls = "SELECT count(*), sum(made_effect) FROM calls WHERE idempotency_key = ?"
-    assert rows(carrier_process.ledger, calls, key) == [(16, 1)]
-
-
-def test_only_who_has_the_key_is_answered_and_the_signing_secret_is_not_it(carrier_process: Any) -> None:
-    for given in ("", "Bearer wrong", f"Bearer {carrier_process.secret}"):
-        answer = httpx.post(
-            f"{carrier_process.url}/labels", headers={"Authorization": given}, json=parcel(), trust_env=False
-        )
-        assert answer.status_code == 401
-    assert httpx.get(f"{carrier_process.url}/health", trust_env=False).json() == {"status": "ok"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
+class TestCarrierProcess(SandboxConformance):
+    module = "shipping.carrier"
+    variables = "ORDERLY_CARRIER"
+    environment = ENVIRONMENT
+    acts_at = "/labels"
+    hanging = {"service": "Silent Express"}
+    bad_requests = (
         parcel(order_id=""),
         parcel(order_id=5),
         parcel(ship_to="Paul"),
@@ -171,26 +150,22 @@ def test_only_who_has_the_key_is_answered_and_the_signing_secret_is_not_it(carri
         parcel(service="x" * 101),
         [],
         None,
-    ],
-)
-def test_bad_requests_are_refused_and_make_nothing(carrier_process: Any, body: Any) -> None:
-    key = str(uuid4())
-    assert call(carrier_process, "POST", "/labels", key, json=body).status_code == 400
-    assert call(carrier_process, "GET", f"/by-key/{key}").status_code == 404
+    )
+    cannot_start = (
+        ({"ORDERLY_CARRIER_PORT": ""}, "set ORDERLY_CARRIER_PORT in the environment"),
+        ({"ORDERLY_CARRIER_SECRET": "short"}, "at least 24 bytes"),
+        ({"ORDERLY_WEB_URL": "ftp://shop"}, "not an http(s) address"),
+        ({"ORDERLY_CARRIER_PORT": "{taken}"}, "in use"),
+    )
 
+    def request(self, **changes: Any) -> dict[str, Any]:
+        return parcel(**changes)
 
-def test_the_ledger_is_append_only(start_carrier: Start, tmp_path: Path) -> None:
-    with start_carrier(tmp_path / "ledger.sqlite3") as running:
-        call(running, "POST", "/labels", "k", json=parcel())
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
-        for statement in (
-            "DELETE FROM calls",
-            "DELETE FROM labels",
-            "UPDATE calls SET at = 0",
-            "UPDATE labels SET at = 0",
-        ):
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-                ledger.execute(statement)
+    def api_key(self, secret: str) -> str:
+        return api_key(secret.encode())
+
+    def test_the_signing_secret_is_no_key(self, sandbox: RunningSandbox) -> None:
+        assert self.act(sandbox, "k", body=parcel(), given=f"Bearer {sandbox.secret}")[0] == 401
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -206,40 +181,6 @@ def test_it_ends_at_once_also_while_the_shop_is_away(
         running.process.send_signal(number)
         assert running.process.wait(timeout=10) == 0
         assert time.monotonic() - started < 3
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"ORDERLY_CARRIER_PORT": ""}, "set ORDERLY_CARRIER_PORT in the environment"),
-        ({"ORDERLY_CARRIER_SECRET": "short"}, "at least 24 bytes"),
-        ({"ORDERLY_WEB_URL": "ftp://shop"}, "not an http(s) address"),
-        ({"ORDERLY_CARRIER_PORT": "{taken}"}, "in use"),
-    ],
-)
-def test_it_says_why_it_cannot_start(tmp_path: Path, changes: dict[str, str], words: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        taken = listener.getsockname()[1]
-        environment = {
-            "PATH": os.environ["PATH"],
-            "ORDERLY_CARRIER_PORT": "0",
-            "ORDERLY_CARRIER_LEDGER": str(tmp_path / "ledger.sqlite3"),
-            "ORDERLY_CARRIER_SECRET": "x" * 24,
-            "ORDERLY_WEB_URL": "http://127.0.0.1:9",
-            **{name: value.format(taken=taken) for name, value in changes.items()},
-        }
-        ended = subprocess.run(
-            [sys.executable, "-m", "shipping.carrier"],
-            cwd=PROJECT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    assert ended.returncode == 2
-    assert words in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.urls("tests.shipping.urls")
@@ -264,3 +205,20 @@ def test_a_label_made_by_a_step_ends_as_a_dispatch_told_by_the_real_carrier(
         wait_until(lambda: told(ledger) == 1, "the shop is told", 15)
     assert Shipment.objects.get(order_id=order_id).state == "dispatched"
     assert Reservation.objects.get(order_id=order_id).state == "shipped"
+
+
+def test_a_label_of_a_ledger_from_before_answers_were_kept_is_given_again(
+    start_carrier: Start, tmp_path: Path
+) -> None:
+    ledger, body = tmp_path / "ledger.sqlite3", parcel()
+    fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    with start_carrier(ledger) as first:
+        made = call(first, "POST", "/labels", "k", json=body)
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as opened:
+        opened.execute("DROP TABLE answers")
+        opened.execute("DROP TRIGGER labels_no_UPDATE")
+        opened.execute("UPDATE labels SET request = ?", (fingerprint,))
+    with start_carrier(ledger) as second:
+        assert call(second, "POST", "/labels", "k", json=body).text == made.text
+        assert call(second, "POST", "/labels", "k", json=parcel()).status_code == 422
+    assert rows(ledger, "SELECT count(*) FROM labels") == [(1,)]

@@ -39,7 +39,7 @@ def ledger(settings: Any, tmp_path: Path) -> Iterator[Path]:
     settings.SHIPPING_CARRIER = "shipping.carrier_memory.InMemoryCarrier"
     settings.SHIPPING_CARRIER_LEDGER = path
     opened = Ledger(path)
-    carrier()._desk._ledger = opened  # type: ignore[attr-defined]
+    carrier()._desk.ledger = opened  # type: ignore[attr-defined]
     yield path
     opened.close()
 

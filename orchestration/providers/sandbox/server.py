@@ -1,4 +1,4 @@
-"""The gateway's HTTP face: who may call, how much they may send, how long an answer may hang. Loopback only."""
+"""A sandbox's HTTP face: who may call, how much they may send, how long an answer may hang. Loopback only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from payments.sandbox.answers import Answer
-from payments.sandbox.bank import Bank
-from payments.sandbox.routes import route
+from orchestration.providers.sandbox.answers import Answer
+from orchestration.providers.sandbox.rules import Call, Sandbox
 
 MAX_BODY_BYTES = 64 * 1024
 """No honest request comes near it."""
 
 
-class GatewayServer(ThreadingHTTPServer):
-    """Serves one bank. `hang_seconds` is how long an answer that hangs is held back before it is given after all."""
+class SandboxServer(ThreadingHTTPServer):
+    """Serves one sandbox. `hang_seconds` is how long an answer that hangs is held back before it is given after all."""
 
     daemon_threads = True
     # Threads that hang on purpose must not hold up the end of the process.
@@ -26,9 +25,9 @@ class GatewayServer(ThreadingHTTPServer):
     # Hundreds of callers at once must be queued by the kernel, not refused.
     request_queue_size = 256
 
-    def __init__(self, port: int, bank: Bank, *, secret: str, hang_seconds: float) -> None:
-        self.bank = bank
-        self.secret = secret
+    def __init__(self, port: int, sandbox: Sandbox[Any], *, api_key: str, hang_seconds: float) -> None:
+        self.sandbox = sandbox
+        self.api_key = api_key
         self.hang_seconds = hang_seconds
         self.stopping = threading.Event()
         super().__init__(("127.0.0.1", port), _Handler)
@@ -43,7 +42,7 @@ class GatewayServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: GatewayServer
+    server: SandboxServer
     protocol_version = "HTTP/1.1"
     # Without this, header and body of a small answer wait 40 ms for each other.
     disable_nagle_algorithm = True
@@ -63,26 +62,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self._body()
         if body is None:
-            self._send(
-                Answer(413, {"error": {"code": "too_large", "message": "At most 64 KiB, with a length."}})
-            )
+            self._refuse(413, "too_large", "At most 64 KiB, with a length.")
             self.close_connection = True
             return
         if self.path == "/health":
             self._send(Answer(200, {"status": "ok"}))
             return
         given = self.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, f"Bearer {self.server.secret}".encode()):
-            self._send(
-                Answer(401, {"error": {"code": "unauthorized", "message": "A valid API key is required."}})
-            )
+        if not hmac.compare_digest(given, f"Bearer {self.server.api_key}".encode()):
+            self._refuse(401, "unauthorized", "A valid API key is required.")
             return
         try:
-            answer = route(
-                self.server.bank, self.command, self.path, key=self.headers.get("Idempotency-Key"), body=body
-            )
+            call = Call(self.command, self.path, self.headers.get("Idempotency-Key"), body)
+            answer = self.server.sandbox.answer(call)
         except sqlite3.Error:
-            answer = Answer(500, {"error": {"code": "ledger", "message": "The ledger could not be written."}})
+            self._refuse(500, "ledger", "The ledger could not be written.")
+            return
         if answer.delay:
             self.server.stopping.wait(min(answer.delay, self.server.hang_seconds))
         self._send(answer)
@@ -93,6 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > MAX_BODY_BYTES:
             return None
         return self.rfile.read(int(length))
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        self._send(Answer(status, {"error": {"code": code, "message": message}}))
 
     def _send(self, answer: Answer) -> None:
         body = json.dumps(answer.body).encode()

@@ -1,12 +1,10 @@
-"""What the gateway answers, how it refuses, and how it reads a request strictly. No HTTP here."""
+"""What a sandbox answers, how it refuses, and how it reads a request strictly. No HTTP here."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
-
-HANGS = 1e9
-"""Delay of an answer that no client waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +35,15 @@ def not_found(what: str) -> Refusal:
     return Refusal(404, "not_found", f"There is no {what}.", is_definite=False)
 
 
-def key_reused() -> Refusal:
-    """The same key with another request."""
-    return Refusal(422, "idempotency_key_reused", "This key was used for another request.")
-
-
-def text_or_none(value: object) -> str | None:
-    """The value, if it is a text."""
-    return value if isinstance(value, str) else None
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a request carries; an empty one where it carries nothing."""
+    try:
+        value = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise invalid("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise invalid("the body must be a JSON object")
+    return value
 
 
 def read_text(request: dict[str, Any], field: str) -> str:
@@ -52,13 +51,4 @@ def read_text(request: dict[str, Any], field: str) -> str:
     value = request.get(field)
     if not isinstance(value, str) or not 0 < len(value) <= 255:
         raise invalid(f"{field} must be a text of 1 to 255 characters")
-    return value
-
-
-def read_amount(request: dict[str, Any]) -> int:
-    """A required amount in minor units."""
-    value = request.get("amount_minor")
-    # bool is an int in Python, and True would be one cent.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**53:
-        raise invalid("amount_minor must be a whole number of minor units above zero")
     return value
