@@ -11,11 +11,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
-
 from orchestration.errors import OutcomeUnknown, StepRetryable
+from orchestration.extras import missing
 from orchestration.providers.answers import Reply
-from orchestration.providers.deadline import DeadlineTransport, until
+
+try:
+    import httpx
+
+    from orchestration.providers.deadline import DeadlineTransport, until
+except ImportError as error:
+    raise ImportError(missing("httpx", "providers")) from error
 
 CONNECT_SECONDS = 2.0
 """Somebody who does not take up the phone within two seconds is not there."""

@@ -25,6 +25,7 @@ def without(package: str, statement: str) -> subprocess.CompletedProcess[str]:
         ("redis", "orchestration.redis_transport", "redis"),
         ("redis", "orchestration.broker.redis_transport", "redis"),
         ("iso4217", "orchestration.money", "money"),
+        ("httpx", "orchestration.providers.http", "providers"),
     ],
 )
 def test_what_needs_a_package_says_how_to_install_it(package: str, module: str, extra: str) -> None:
