@@ -16,9 +16,19 @@ from payments.cards import CARDS
 from payments.gateway import Effect, Gateway, ListedEffect
 
 
-def authorized(gateway: Gateway, card: str = "card_ok", key: str | None = None, amount: int = 500) -> Effect:
+def authorized(
+    gateway: Gateway,
+    card: str = "card_ok",
+    key: str | None = None,
+    amount: int = 500,
+    order_id: str | None = None,
+) -> Effect:
     return gateway.authorize(
-        key=key or str(uuid4()), order_id=str(uuid4()), amount_minor=amount, currency="USD", card=card
+        key=key or str(uuid4()),
+        order_id=order_id or str(uuid4()),
+        amount_minor=amount,
+        currency="USD",
+        card=card,
     )
 
 
@@ -60,17 +70,31 @@ class TestAuthorization(EffectConformance):
 
 class TestCapture(EffectConformance):
     another = {"amount_minor": 499}
+    refusals = {
+        "amount_too_large": {"amount_minor": 501},
+        "currency_mismatch": {"currency": "EUR"},
+        "card_declined": {"card": "card_capture_declined"},
+    }
+    losing_the_answer = TestAuthorization.losing_the_answer
+    down_for_two_calls = TestAuthorization.down_for_two_calls
 
     @pytest.fixture
     def client(self, any_gateway: Gateway) -> Gateway:
         return any_gateway
 
     def act(self, client: Gateway, key: str, **changes: Any) -> Effect:
-        held = client.authorize(
-            key=f"{key[:36]}/hold", order_id=key[:36], amount_minor=500, currency="USD", card="card_ok"
-        )
+        held = self._held(client, f"{key[:36]}/hold", changes.pop("card", "card_ok"))
         amount = {"amount_minor": 500, "currency": "USD", **changes}
         return client.capture(key=key, authorization_id=held.id, **amount)
+
+    def _held(self, client: Gateway, key: str, card: str) -> Effect:
+        for _ in range(3):
+            try:
+                return authorized(client, card, key, order_id=key[:36])
+            except OutcomeUnknown:
+                if found := client.find(key):
+                    return found
+        raise AssertionError("nothing was held")
 
 
 def test_money_is_held_then_taken_then_given_back(any_gateway: Gateway) -> None:
@@ -84,27 +108,6 @@ def test_money_is_held_then_taken_then_given_back(any_gateway: Gateway) -> None:
     assert (given_back.kind, given_back.amount_minor) == ("refund", 500)
 
 
-@pytest.mark.parametrize("card", ["card_charge_then_timeout", "card_error_after_charge"])
-def test_money_taken_without_an_answer_is_found_by_key_and_not_taken_twice(
-    any_gateway: Gateway, card: str
-) -> None:
-    key, hold_key = str(uuid4()), str(uuid4())
-    with pytest.raises(OutcomeUnknown):
-        authorized(any_gateway, card, key=hold_key)
-    held = any_gateway.find(hold_key)
-    assert held is not None
-
-    def capture() -> Effect:
-        return any_gateway.capture(key=key, authorization_id=held.id, amount_minor=500, currency="USD")
-
-    with pytest.raises(OutcomeUnknown):
-        capture()
-    found = any_gateway.find(key)
-    assert found is not None
-    assert found.kind == "capture"
-    assert capture() == found
-
-
 def test_a_gateway_that_stays_down_never_holds_money(any_gateway: Gateway) -> None:
     key = str(uuid4())
     again = repeated(any_gateway, key, "card_always_error")
@@ -112,14 +115,6 @@ def test_a_gateway_that_stays_down_never_holds_money(any_gateway: Gateway) -> No
         with pytest.raises(OutcomeUnknown):
             again()
     assert any_gateway.find(key) is None
-
-
-def test_a_capture_may_be_declined(any_gateway: Gateway) -> None:
-    held = authorized(any_gateway, "card_capture_declined")
-    with pytest.raises(StepRejected) as error:
-        any_gateway.capture(key=str(uuid4()), authorization_id=held.id, amount_minor=500, currency="USD")
-    assert error.value.code == "card_declined"
-    assert any_gateway.authorization_state(held.id) == "authorized"
 
 
 def test_a_refund_may_be_refused_for_good(any_gateway: Gateway) -> None:
@@ -136,21 +131,6 @@ def test_an_authorization_is_captured_once(any_gateway: Gateway) -> None:
             key=str(uuid4()), authorization_id=taken.authorization_id, amount_minor=1, currency="USD"
         )
     assert error.value.code == "already_captured"
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency", "code"), [(501, "USD", "amount_too_large"), (500, "EUR", "currency_mismatch")]
-)
-def test_a_capture_stays_within_what_is_held(
-    any_gateway: Gateway, amount: int, currency: str, code: str
-) -> None:
-    held = authorized(any_gateway)
-    with pytest.raises(StepRejected) as error:
-        any_gateway.capture(
-            key=str(uuid4()), authorization_id=held.id, amount_minor=amount, currency=currency
-        )
-    assert error.value.code == code
-    assert any_gateway.authorization_state(held.id) == "authorized"
 
 
 def test_refunds_never_exceed_what_was_captured(any_gateway: Gateway) -> None:
