@@ -180,7 +180,7 @@ def test_what_redis_keeps_and_is_no_message_is_in_no_messages_way(
     broker.hset("unacked", "lost", json.dumps([json.loads(lost), "orderly", "orchestration"]))
     broker.zadd("unacked_index", {"lost": 1})
     assert faulty > 40
-    wait_until(lambda: broker.zscore("unacked_index", "lost") is None, "it has come again", 90)
+    wait_until(lambda: broker.zscore("unacked_index", "lost") is None, "it has come again", 300)
     wait_until(
         lambda: DeadLetter.objects.filter(reason="unknown_task", task="no.such").exists(), "and was taken", 30
     )

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orchestration.core.definition.saga_definition import SagaDefinition
 from orchestration.core.planning.states import Direction
+from orchestration.engine.steps import delivering, pace
 from orchestration.engine.steps.delivering import Performed, Verdict, perform
 from orchestration.engine.steps.pace import Ahead
 from orchestration.engine.steps.participants import participant_for
@@ -38,8 +39,11 @@ EVERY_QUEUE = frozenset({"ahead", "sample"})
 
 
 @pytest.fixture(autouse=True)
-def _fast() -> Iterator[None]:
+def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ledger.clear()
+    pace._slow.clear()
+    # On a busy machine the quickest step may take longer than steps may stay together, and statements are counted here.
+    monkeypatch.setattr(delivering, "TOGETHER_SECONDS", 60.0)
     with override_settings(ORCHESTRATION={"RUN_AHEAD_SECONDS": 60.0}):
         yield
 
