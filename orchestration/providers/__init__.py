@@ -1,7 +1,7 @@
 """What the author of an external step needs: a client that says what is known after each call, a sandbox and a conformance suite.
 
     providers                what answers mean (`AnswerTable`), and the client over them (`ProviderClient`)
-    providers.http           its connection over HTTP; needs the extra `httpx`
+    providers.http           its connection over HTTP; needs the extra `providers`
     providers.settings       its settings, and the one client of a process; needs Django
     providers.sandbox        a provider to test against, as a process of its own or inside a test
     providers.conformance    the tests that every client must pass; needs pytest

@@ -21,7 +21,7 @@ LOCKED = {
         r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements" / "base.txt").read_text("utf-8"), flags=re.MULTILINE
     )
 }
-COMES_WITH = {"pydantic_core": "pydantic", "redis": "celery"}
+COMES_WITH = {"pydantic_core": "pydantic", "redis": "celery", "httpcore": "httpx"}
 """What a requirement brings along: of `redis`, the extra of Celery of that name."""
 IMPORTED_AS = {
     "iso4217": "iso4217",
