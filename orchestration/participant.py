@@ -20,7 +20,7 @@ from orchestration.broker.links import Links
 from orchestration.broker.task_options import OWN
 from orchestration.core.definition.references import StepReference
 from orchestration.core.planning.states import Direction
-from orchestration.crash.points import CrashPoint, reach
+from orchestration.crash.points import CrashPoint
 from orchestration.engine.steps.delivering import Verdict, perform
 from orchestration.engine.steps.participants import Act, Participant, add
 from orchestration.engine.steps.rights import StepMessage
@@ -71,7 +71,7 @@ def _step_task(participant: Participant) -> Task[..., Any]:
         )
         performed = perform(participant, message, ahead_of(self))
         for point in _points_behind(message, in_fork=self.request.chord is not None):
-            reach(point, about=[saga], direction=message.direction, step=step)
+            message.reach(point)
         if performed.ahead:
             show(self, performed.ahead, {"saga": saga, "order": order})
         if performed.verdict is Verdict.CARRY_ON:

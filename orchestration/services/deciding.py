@@ -29,6 +29,7 @@ from orchestration.engine.incidents.opening import resolve_incidents
 from orchestration.engine.rows.history import move, note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import database_now
+from orchestration.engine.rows.steps import move_step
 from orchestration.errors import InvalidDecision, TransitionRefused, UnknownDefinition
 from orchestration.models import Saga, SagaEvent, SagaStep
 from orchestration.services.waking import wake
@@ -86,8 +87,8 @@ def retry_step(*, saga_id: UUID, step: str, direction: str, by: str, reason: str
             row = SagaStep(
                 saga=saga, name=step, direction=direction, generation=row.generation + 1, task=row.task
             )
-        row.state, row.due_at, row.sent_at, row.ended_at = StepState.PENDING.value, None, None, None
-        row.attempts = row.deliveries = 0
+        move_step(saga, row, StepState.PENDING)
+        row.sent_at, row.attempts, row.deliveries = None, 0, 0
         row.save()
         note(saga, HistoryKind.RETRY_ASKED, who=by, step=step, direction=direction, reason=reason)
         go_on(saga, step=step, by=by, reason=reason)
@@ -148,8 +149,8 @@ def skip_step(*, saga_id: UUID, step: str, direction: str = "undo", by: str, rea
             raise TransitionRefused(f"the saga is {saga.state}, so {step} ({direction}) is not awaited")
         perhaps = {"effect": "perhaps done"} if forward and _is_unsure(row) else {}
         note(saga, HistoryKind.STEP_SKIPPED, who=by, step=step, direction=direction, reason=reason, **perhaps)
-        row.state, row.done_seq = StepState.SKIPPED.value, saga.last_seq
-        row.unsure, row.due_at, row.lease_until, row.token = False, None, None, row.token + 1
+        move_step(saga, row, StepState.SKIPPED, fence=True)
+        row.unsure = False
         row.save()
         go_on(saga, step=step, by=by, reason=reason)
         return saga

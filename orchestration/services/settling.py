@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models.functions import Now
 from django.utils.module_loading import autodiscover_modules
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from orchestration.core.storable import facts_of
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.rows.history import move, note
 from orchestration.engine.rows.locks import lock_saga, saga_of
+from orchestration.engine.rows.steps import move_step
 from orchestration.engine.steps.attempt import context_for
 from orchestration.engine.steps.participants import participant_for
 from orchestration.errors import InvalidDecision, TransitionRefused
@@ -216,8 +216,8 @@ def _write(
         move(saga, SagaState.RUNNING, HistoryKind.OUTCOME_SETTLED, who=by, step=row.name, **entry)
     else:
         note(saga, HistoryKind.OUTCOME_SETTLED, who=by, step=row.name, direction=row.direction, **entry)
-    row.state, row.unsure, row.lease_until, row.due_at = outcome, False, None, None
-    row.token, row.done_seq, row.ended_at = row.token + 1, saga.last_seq, Now()
+    move_step(saga, row, StepState(outcome), fence=True)
+    row.unsure = False
     if outcome == DONE:
         row.error, row.result = None, facts
         row.result_type = type(answer).__name__ if answer is not None else None

@@ -182,7 +182,7 @@ class HandTransport:
         except StepError:
             self.failed(mail)
             return
-        reach(CrashPoint.RESULT_COMMITTED, direction=message.direction, step=message.step)
+        message.reach(CrashPoint.RESULT_COMMITTED)
         if self.habits.sweep_only:
             return
         if verdict is Verdict.CARRY_ON and mail.branch:

@@ -7,6 +7,17 @@ accepted ──► running ◄──► waiting       (accepted may also go stra
                                       ▲  │
                                       │  ▼
                                   undo_failed      (a person decides)
+
+A step's row, in one direction and generation:
+
+pending ──► running ──► done | not_needed | rejected | failed | absent
+   ▲         │  │ ▲
+   │         │  │ └─────────────── when due ───────────────┐
+   │         │  └──► waiting (a retry) | unknown (looked up first)
+   └─────────┘ given back, or the lease is over
+
+unknown ──► done | absent (settled)             failed, rejected ──► pending | skipped | done (a person)
+waiting ──► done (a wait: the event came)       absent, failed, rejected ──► done | unknown (turned up late)
 """
 
 from __future__ import annotations
@@ -93,6 +104,69 @@ class StepState(StrEnum):
     ABSENT = "absent"
     """Settled: the action has no effect, and never will."""
 
+
+STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
+    StepState.PENDING: frozenset(
+        {
+            StepState.PENDING,  # sent again
+            StepState.RUNNING,
+            StepState.DONE,  # a person says so
+            StepState.ABSENT,
+            StepState.SKIPPED,
+            StepState.UNKNOWN,  # an earlier attempt is looked up
+        }
+    ),
+    StepState.RUNNING: frozenset(set(StepState)),
+    StepState.WAITING: frozenset(
+        {
+            StepState.RUNNING,
+            StepState.PENDING,
+            StepState.DONE,  # the event has come; or a person says so
+            StepState.ABSENT,
+            StepState.SKIPPED,
+            StepState.UNKNOWN,
+        }
+    ),
+    StepState.UNKNOWN: frozenset(
+        {
+            StepState.RUNNING,
+            StepState.PENDING,
+            StepState.DONE,
+            StepState.ABSENT,
+            StepState.SKIPPED,
+            StepState.UNKNOWN,
+        }
+    ),
+    StepState.FAILED: frozenset(
+        {
+            StepState.PENDING,
+            StepState.DONE,
+            StepState.ABSENT,
+            StepState.SKIPPED,
+            StepState.UNKNOWN,
+            StepState.FAILED,
+        }
+    ),
+    StepState.REJECTED: frozenset({StepState.PENDING, StepState.DONE, StepState.SKIPPED, StepState.UNKNOWN}),
+    # An effect turns up late.
+    StepState.ABSENT: frozenset({StepState.DONE, StepState.UNKNOWN}),
+    StepState.DONE: frozenset(),
+    StepState.NOT_NEEDED: frozenset(),
+    StepState.SKIPPED: frozenset(),
+}
+"""From each state of a step's row, the states it may go to. A step that is done anew gets another row, of the next generation."""
+
+ENDED_STEP_STATES = frozenset(
+    {
+        StepState.DONE,
+        StepState.REJECTED,
+        StepState.FAILED,
+        StepState.NOT_NEEDED,
+        StepState.SKIPPED,
+        StepState.ABSENT,
+    }
+)
+"""States of a step to which an entry of the history belongs that has ended it."""
 
 FINISHED = frozenset({StepState.DONE, StepState.NOT_NEEDED, StepState.SKIPPED})
 """States of a step that let what follows it start."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from orchestration.conf import engine_settings
@@ -45,6 +45,7 @@ from orchestration.engine.rows.drift import drift
 from orchestration.engine.rows.history import move, note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import database_now, newest_rows, view_of
+from orchestration.engine.rows.steps import move_step
 from orchestration.engine.rows.turning import begin_undo
 from orchestration.engine.steps.late import close_mended
 from orchestration.errors import SendFailed, UnknownDefinition
@@ -216,14 +217,10 @@ class _Round:
                         direction="forward",
                         outcome="absent",
                     )
-                    gone = self._rows(step).filter(lease_until__lte=self.now)
-                    gone.update(
-                        state="absent",
-                        unsure=False,
-                        token=F("token") + 1,
-                        lease_until=None,
-                        done_seq=self.saga.last_seq,
-                    )
+                    for row in self._rows(step).filter(lease_until__lte=self.now).select_for_update():
+                        move_step(self.saga, row, StepState.ABSENT, fence=True)
+                        row.unsure = False
+                        row.save()
             case Escalate(step, kind):
                 self._escalate(step, kind)
                 return True

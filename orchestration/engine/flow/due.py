@@ -13,6 +13,7 @@ from orchestration.core.planning.kinds import HistoryKind
 from orchestration.core.planning.states import Direction, StepState
 from orchestration.engine.messages.probes import proven
 from orchestration.engine.rows.history import note
+from orchestration.engine.rows.steps import move_step
 from orchestration.engine.steps.pace import is_quick
 from orchestration.models import Saga, SagaStep
 
@@ -151,9 +152,8 @@ def _put_back(saga: Saga, definition: SagaDefinition, call: Call, row: SagaStep,
     acted = row.state == StepState.UNKNOWN.value or (
         worker_lost and definition.reference(call.step, call.direction.value).is_external
     )
-    row.state, row.token = StepState.PENDING.value, row.token + 1
-    row.unsure = row.unsure or acted
-    row.lease_until, row.due_at, row.sent_at = None, None, now
+    move_step(saga, row, StepState.PENDING, fence=True)
+    row.unsure, row.sent_at = row.unsure or acted, now
     row.save()
     return message_lost or worker_lost
 

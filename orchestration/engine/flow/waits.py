@@ -19,6 +19,7 @@ from orchestration.engine.flow.deliveries import deliver, undelivered
 from orchestration.engine.flow.misfits import fitted, keep_misfit, of_another, unfit
 from orchestration.engine.incidents.opening import resolve_incidents
 from orchestration.engine.rows.history import move, note
+from orchestration.engine.rows.steps import move_step
 from orchestration.models import InboxDelivery, InboxMessage, Saga, SagaStep
 
 ENDED_WITHOUT = "the saga ended without waiting for it"
@@ -30,9 +31,9 @@ def open_wait(saga: Saga, wait: Wait, now: datetime) -> None:
         saga=saga,
         name=wait.name,
         direction=Direction.FORWARD.value,
-        state=StepState.WAITING.value,
         started_at=now,
     )
+    move_step(saga, row, StepState.WAITING)
     row.rest(wait.within, since=now)
     row.save()
     note(saga, HistoryKind.WAIT_OPENED, step=wait.name, event=wait.event)
@@ -114,9 +115,9 @@ def _apply(saga: Saga, row: SagaStep, wait: Wait, message: InboxMessage, result:
         note(saga, HistoryKind.EVENT_APPLIED, step=wait.name, event=message.event_id)
     if wait.milestone:
         saga.milestone = wait.milestone
-    row.state, row.result = StepState.DONE.value, result
+    move_step(saga, row, StepState.DONE)
+    row.result, row.unsure = result, False
     row.result_type = wait.gives.__name__ if wait.gives is not None else None
-    row.ended_at, row.done_seq, row.due_at, row.unsure = Now(), saga.last_seq, None, False
     row.save()
     resolve_incidents(saga, step=wait.name, by="engine", resolution="The event has come.")
     deliver(saga, message, state="applied", wait=wait.name, applied_at=Now())

@@ -19,7 +19,7 @@ from orchestration.core.planning.foresight import Foreseen, Known, Rows, Unclear
 from orchestration.core.planning.standing import Kept, kept_steps
 from orchestration.core.planning.states import Direction, SagaState, StepState
 from orchestration.core.storable import LONGEST_MESSAGE, facts_of, storable_text
-from orchestration.crash.points import CrashPoint, reach
+from orchestration.crash.points import CrashPoint
 from orchestration.engine.database.connection import connection
 from orchestration.engine.steps.bad_commands import not_built
 from orchestration.engine.steps.pace import Ahead, NextStep, is_quick
@@ -83,7 +83,7 @@ class Attempt:
             TypeError: the result is not what the reference gives. The next step would be blamed for it.
         """
         undo = self.message.direction is Direction.UNDO
-        self.reach(CrashPoint.UNDO_CLAIMED if undo else CrashPoint.CLAIM_COMMITTED)
+        self.message.reach(CrashPoint.UNDO_CLAIMED if undo else CrashPoint.CLAIM_COMMITTED)
         self.began = time.monotonic()
         command = self.command = self._build()
         skipped: SkipRest | None = None
@@ -101,7 +101,7 @@ class Attempt:
         if isinstance(result, Message):
             result, facts = self.participant.as_stored(result)
         self.result = result
-        self.reach(CrashPoint.UNDO_EFFECT_DONE if undo else CrashPoint.EFFECT_DONE)
+        self.message.reach(CrashPoint.UNDO_EFFECT_DONE if undo else CrashPoint.EFFECT_DONE)
         self.participant.check_size(facts)
         self.ended = time.monotonic()
         self.ending = self._ending(command, result, facts, skipped)
@@ -140,17 +140,6 @@ class Attempt:
                 cursor.execute(
                     "SET LOCAL idle_in_transaction_session_timeout = %s", [f"{self.reference.timeout:.0f}s"]
                 )
-
-    def reach(self, point: CrashPoint, *, committed: bool = False) -> None:
-        """Say that this step has come to a crash point."""
-        message = self.message
-        reach(
-            point,
-            about=[message.saga_id],
-            direction=message.direction,
-            step=message.step,
-            committed=committed,
-        )
 
     def _build(self) -> Message:
         step, saga = self.definition.steps[self.message.step], self.saga

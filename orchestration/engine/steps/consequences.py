@@ -13,6 +13,7 @@ from orchestration.engine.database.errors import sqlstate
 from orchestration.engine.incidents.opening import open_incident, resolve_incidents
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.reading import database_now
+from orchestration.engine.rows.steps import move_step
 from orchestration.engine.rows.turning import LINK_ERROR_GRACE, begin_undo
 from orchestration.engine.steps.bad_commands import keep_place
 from orchestration.errors import CommandNotBuilt, OutcomeUnknown, StepRejected, StepRetryable
@@ -29,9 +30,6 @@ LOOK_AGAIN_AT_DIFFERENCE = timedelta(minutes=10)
 def give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Exception) -> None:
     """Give a step up: a forward one before the pivot turns its saga round, one behind the pivot waits for a person."""
     rejected = isinstance(error, StepRejected)
-    row.state = (StepState.REJECTED if rejected else StepState.FAILED).value
-    row.due_at = None
-    row.ended_at = database_now()
     facts = row.error or {}
     note(
         saga,
@@ -42,7 +40,7 @@ def give_up(saga: Saga, row: SagaStep, definition: SagaDefinition, error: Except
         code=facts.get("code"),
         message=facts.get("message"),
     )
-    row.done_seq = saga.last_seq
+    move_step(saga, row, StepState.REJECTED if rejected else StepState.FAILED)
     saga.wake_at = database_now() + LINK_ERROR_GRACE
     if row.attempts > 1 and not row.unsure:
         resolve_incidents(
@@ -94,7 +92,7 @@ def keep_difference(saga: Saga, row: SagaStep) -> None:
 def keep_command(saga: Saga, row: SagaStep, error: CommandNotBuilt) -> None:
     """Keep the place of a step whose command cannot be built: that was no delivery, and other code may build it."""
     row.deliveries -= 1
-    row.state, row.due_at = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value, None
+    move_step(saga, row, StepState.UNKNOWN if row.unsure else StepState.WAITING)
     keep_place(saga, row.name, row.direction, error.message)
 
 
@@ -123,7 +121,7 @@ def _note_retry(saga: Saga, row: SagaStep, delay: float) -> datetime:
 
 
 def _rest(saga: Saga, row: SagaStep, seconds: float) -> datetime:
-    row.state = (StepState.UNKNOWN if row.unsure else StepState.WAITING).value
+    move_step(saga, row, StepState.UNKNOWN if row.unsure else StepState.WAITING)
     due_at = row.rest(seconds, since=database_now())
     saga.wake_at = min(due_at, saga.wake_at or due_at)
     return due_at

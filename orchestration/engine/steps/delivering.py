@@ -17,7 +17,7 @@ from orchestration.conf import engine_settings
 from orchestration.core.definition import registry
 from orchestration.core.planning.foresight import Ends
 from orchestration.core.planning.states import FINISHED, Direction, SagaState, StepState
-from orchestration.crash.points import CrashPoint, reach
+from orchestration.crash.points import CrashPoint
 from orchestration.engine.database.conflicts import again_after_conflict
 from orchestration.engine.database.connection import connection, transaction
 from orchestration.engine.database.errors import is_conflict, may_have_committed
@@ -94,9 +94,7 @@ def perform(participant: Participant, message: StepMessage, ahead: Ahead | None 
     Raises:
         StepError: the step is given up, and that is recorded; the task is to fail so that `link_error` knocks.
     """
-    reach(
-        CrashPoint.MESSAGE_RECEIVED, about=[message.saga_id], direction=message.direction, step=message.step
-    )
+    message.reach(CrashPoint.MESSAGE_RECEIVED)
     performed = Performed()
     attempt = _looked_at(participant, message, ahead) or _claimed(participant, message, ahead, performed)
     while attempt is not None:
@@ -182,7 +180,7 @@ def _go_on(attempt: Attempt, performed: Performed) -> Attempt | None:
     """Do one step, or several that share a transaction. Returns the attempt at the step that this worker goes on with."""
     is_ahead = bool(performed.attempts)
     if is_ahead:
-        performed.attempts[-1].reach(CrashPoint.RESULT_COMMITTED)
+        performed.attempts[-1].message.reach(CrashPoint.RESULT_COMMITTED)
     try:
         return (
             _without_claim(attempt, performed)
@@ -273,14 +271,14 @@ def _act_and_record(stretch: list[Attempt], performed: Performed) -> Attempt | N
             )
             _tell(first, recorded)
             for attempt in stretch:
-                attempt.reach(CrashPoint.RESULT_COMMITTING)
+                attempt.message.reach(CrashPoint.RESULT_COMMITTING)
     except DatabaseError as error:
         if not connection.in_atomic_block:
             connection.close()  # it may be what has failed
         if recorded is None or not may_have_committed(error) or not was_recorded(first.message, first.right):
             raise
     for attempt in stretch:
-        attempt.reach(CrashPoint.RESULT_COMMITTING, committed=True)
+        attempt.message.reach(CrashPoint.RESULT_COMMITTING, committed=True)
     if recorded.ended:
         performed.verdict = Verdict.ENDED
         return None

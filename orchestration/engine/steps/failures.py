@@ -81,7 +81,6 @@ def give_up_killer(attempt: Attempt) -> StepError:
             code="kills_worker",
         )
         row.error = storable_error(error)
-        row.lease_until = None
         give_up(saga, row, attempt.definition, error)
         row.save()
         saga.save()
@@ -157,7 +156,7 @@ def _record_failure(attempt: Attempt, error: Exception, facts: dict[str, Any] | 
             keep_late_failure(saga, row, right, storable_error(error), perhaps_acted=unsure)
             return None
         row.error, row.input = storable_error(error), facts
-        row.lease_until, row.unsure = None, unsure
+        row.unsure = unsure
         given_up: StepError | None = None
         if is_outage(error) or is_conflict(error):
             postpone(saga, row, error)

@@ -31,6 +31,7 @@ from orchestration.engine.database.connection import transaction
 from orchestration.engine.incidents.opening import open_incident, resolve_incidents
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
+from orchestration.engine.rows.steps import move_step
 from orchestration.engine.steps.participants import Participant
 from orchestration.engine.steps.rights import Right
 from orchestration.models import Incident, Saga, SagaStep
@@ -63,11 +64,10 @@ def keep_late_result(
         if adopt:
             if participant.save is not None and isinstance(result, Message):
                 participant.save(command, result, context)
-            row.state = StepState.DONE.value
+            move_step(saga, row, StepState.DONE)
             row.unsure, row.result = False, facts
             row.result_type = type(result).__name__ if isinstance(result, Message) else None
             row.input = facts_of(command)
-            row.ended_at, row.done_seq = Now(), saga.last_seq
             _take_over(saga, row, f"{row.name} took effect after ")
         elif _is_asked_about(row):
             _fence_look_up(saga, row)
@@ -101,8 +101,8 @@ def keep_late_failure(
         adopted=adopt,
     )
     if adopt:
-        row.state, row.unsure, row.error = StepState.UNKNOWN.value, True, error
-        row.due_at = row.ended_at = row.done_seq = None
+        move_step(saga, row, StepState.UNKNOWN)
+        row.unsure, row.error = True, error
         _take_over(saga, row, f"{row.name} may have taken effect after ")
     elif perhaps_acted and _is_asked_about(row):
         _fence_look_up(saga, row)
@@ -157,7 +157,7 @@ def _was_done_anew(row: SagaStep) -> bool:
 
 def _take_over(saga: Saga, row: SagaStep, told: str) -> None:
     """Mark a row as late and have the saga looked at; a person is told where undo had ended, or there is none."""
-    row.late, row.token, row.lease_until = True, row.token + 1, None
+    row.late, row.token = True, row.token + 1
     row.save()
     state = SagaState(saga.state)
     step = registry.find(saga.definition, saga.version).steps[row.name]

@@ -28,6 +28,7 @@ from orchestration.core.planning.states import (
     SagaState,
     StepState,
 )
+from orchestration.crash.points import CrashPoint, reach
 from orchestration.engine.database.conflicts import again_after_conflict
 from orchestration.engine.database.connection import connection
 from orchestration.engine.database.prepared import Statement
@@ -144,6 +145,10 @@ class StepMessage:
     redelivered: bool = False
     next_step: str | None = None
     """The step behind it in the chain, if that is a step."""
+
+    def reach(self, point: CrashPoint, *, committed: bool = False) -> None:
+        """Say that this delivery has come to a crash point."""
+        reach(point, about=[self.saga_id], direction=self.direction, step=self.step, committed=committed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
-from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from orchestration.conf import engine_settings
@@ -31,6 +30,7 @@ from orchestration.engine.incidents.opening import CLOSE_BY_THEMSELVES, open_inc
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import database_now
+from orchestration.engine.rows.steps import move_step
 from orchestration.engine.steps.attempt import context_for
 from orchestration.engine.steps.bad_commands import KIND as BAD_COMMAND
 from orchestration.engine.steps.bad_commands import LOOK_AGAIN, not_built
@@ -160,26 +160,24 @@ def _write(
     timeout: float,
     milestone: str,
 ) -> None:
-    row.lease_until = None
+    settled = StepState.DONE if found is not None else StepState.ABSENT if certain else None
+    kind = HistoryKind.OUTCOME_SETTLED if settled is not None else HistoryKind.OUTCOME_STILL_UNKNOWN
+    note(saga, kind, step=row.name, direction=row.direction, outcome=settled or row.state)
+    if settled is None:
+        row.lease_until, row.error = None, {**(row.error or {}), LOOKED: True}
+        saga.wake_at = row.rest(engine_settings().LEASE_SECONDS + timeout, since=database_now())
+    else:
+        move_step(saga, row, settled)
+        row.unsure = False
+        resolve_incidents(
+            saga, step=row.name, kind=CLOSE_BY_THEMSELVES, by="engine", resolution="It is settled."
+        )
     if found is not None:
-        row.state, row.unsure, row.error = StepState.DONE.value, False, None
         if saga.state != SagaState.COMPENSATING.value:
             saga.milestone = milestone or saga.milestone
         # It exists, so it is recorded, however large: what undoes it may need only its id.
         row.input, row.result = facts_of(command), cut_to_fit(facts_of(found))
-        row.result_type = type(found).__name__
-    elif certain:
-        row.state, row.unsure = StepState.ABSENT.value, False
-    else:
-        row.error = {**(row.error or {}), LOOKED: True}
-        saga.wake_at = row.rest(engine_settings().LEASE_SECONDS + timeout, since=database_now())
-    kind = HistoryKind.OUTCOME_STILL_UNKNOWN if row.unsure else HistoryKind.OUTCOME_SETTLED
-    note(saga, kind, step=row.name, direction=row.direction, outcome=row.state)
-    if not row.unsure:
-        row.ended_at, row.done_seq = Now(), saga.last_seq
-        resolve_incidents(
-            saga, step=row.name, kind=CLOSE_BY_THEMSELVES, by="engine", resolution="It is settled."
-        )
+        row.result_type, row.error = type(found).__name__, None
     row.save()
     saga.save(update_fields=["last_seq", "wake_at", "milestone"])
 
