@@ -26,8 +26,7 @@ def in_parallel(arguments: list[str], *, cores: int) -> list[str]:
         is_path = not name.startswith("-") and (PROJECT / argument.partition("::")[0]).exists()
         if is_path or name in ways or name.startswith("-n"):
             return []
-    # One more than there are cores: now and then a worker waits for a process, a lease or a browser.
-    at_once = min(cores + 1, MOST_AT_ONCE) if cores > 1 else 1
+    at_once = min(cores, MOST_AT_ONCE)
     # By module: what a module shares, a running system most of all, is made once. In their order: a browser's loop keeps the
     # database from every test behind it, so those come last.
     return ["-n", str(at_once), "--dist", "loadscope", "--no-loadscope-reorder"] if at_once > 1 else []
