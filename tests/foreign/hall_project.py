@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -18,14 +16,18 @@ from uuid import uuid4
 import psycopg2
 
 from config.system.boot.apart import environment_apart
-from tests.bootstrap.running_system import clean_environment, wait_until
+from tests.bootstrap.running_system import clean_environment
+from tests.foreign.foreign_project import ForeignProject
 from tests.roles import owner_url
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class HallProject:
-    """Where it lies, and how its commands are run."""
+class HallProject(ForeignProject):
+    """The project in `tests/foreign/hall`."""
+
+    application, queues = "hall_celery", "bookings,hall-engine"
+    command = ("-W", "error::RuntimeWarning", "manage.py")
 
     def __init__(self, folder: Path, database: str, python: Path | None = None, **told: str) -> None:
         self.folder, self.log, self.reports = folder / "site", folder / "worker.log", folder / "reports"
@@ -45,43 +47,6 @@ class HallProject:
             shutil.copytree(ROOT / "orchestration", self.folder / "orchestration")
             self.environment["PYTHONPATH"] += os.pathsep + str(_libraries())
             self.environment["HALL_SENTRY"] = str(self.reports)
-
-    def ended(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of its `manage.py` to the end."""
-        return subprocess.run(
-            [self.python, "-W", "error::RuntimeWarning", "manage.py", *arguments],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
-
-    def run(self, *arguments: str, **environment: str) -> str:
-        """Run a command that must succeed, and return what it prints."""
-        ended = self.ended(*arguments, **environment)
-        assert ended.returncode == 0, ended.stderr[-3000:]
-        return ended.stdout
-
-    @contextmanager
-    def worker(self, *options: str) -> Iterator[None]:
-        """A real worker of the project, until the block ends."""
-        queues = ["-Q", "bookings,hall-engine", "-c", "2", "-l", "INFO"]
-        with self.log.open("w") as out:
-            process = subprocess.Popen(
-                [self.python, "-m", "celery", "-A", "hall_celery", "worker", *queues, *options],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        try:
-            wait_until(lambda: " ready." in self.log.read_text(), "the worker is ready", 30)
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _libraries() -> Path:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +14,17 @@ from uuid import uuid4
 
 import psycopg2
 
-from tests.bootstrap.running_system import clean_environment, wait_until
+from tests.bootstrap.running_system import clean_environment
+from tests.foreign.foreign_project import ForeignProject
 from tests.roles import owner_url
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class TourProject:
-    """Where it lies, the Python that runs it, and what it is told."""
+class TourProject(ForeignProject):
+    """The project in `tests/foreign/project`."""
+
+    application, queues = "site_celery", "tours,tours-engine"
 
     def __init__(
         self, folder: Path, database: str, *, python: Path | str = sys.executable, **told: str
@@ -45,46 +46,9 @@ class TourProject:
         """Copy the engine beside it, and nothing else of ours."""
         shutil.copytree(ROOT / "orchestration", self.folder / "orchestration")
 
-    def ended(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run its Python to the end."""
-        return subprocess.run(
-            [self.python, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
-
-    def run(self, *arguments: str) -> str:
-        """Run what must succeed, and return what it prints."""
-        ended = self.ended(*arguments)
-        assert ended.returncode == 0, ended.stderr[-3000:]
-        return ended.stdout
-
     def django(self, *arguments: str) -> str:
         """Run a command of Django that must succeed."""
         return self.run("-m", "django", *arguments)
-
-    @contextmanager
-    def worker(self) -> Iterator[None]:
-        """A real worker of the project, until the block ends."""
-        options = ["-Q", "tours,tours-engine", "-c", "2", "-l", "INFO"]
-        with self.log.open("w") as out:
-            process = subprocess.Popen(
-                [self.python, "-m", "celery", "-A", "site_celery", "worker", *options],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        try:
-            wait_until(lambda: " ready." in self.log.read_text(), "the worker is ready", 30)
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def run_tours(project: TourProject) -> dict[str, str]:
