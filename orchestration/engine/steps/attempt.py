@@ -41,6 +41,8 @@ class Attempt:
     """What is to be recorded, once it has acted."""
     following: NextStep | None = None
     """What this worker goes straight on with, once it has acted."""
+    rows: dict[tuple[str, str], Known]
+    """The rows as they will be with this step recorded, once it has acted and goes forward."""
     foreseen: Foreseen = Unclear()
     error: StepError | None = None
     """Why the step was given up, if it was."""
@@ -105,7 +107,7 @@ class Attempt:
         self.participant.check_size(facts)
         self.ended = time.monotonic()
         self.ending = self._ending(command, result, facts, skipped)
-        self._look_ahead(self.ending)
+        self._look_ahead()
 
     def save(self) -> None:
         """Have the app write for itself what an external step has answered, in the transaction that records it."""
@@ -128,9 +130,7 @@ class Attempt:
         results = self.saga.results
         if ending.result is not None:
             results = {**results, ending.name: ending.result}
-        saga = replace(
-            self.saga, state=SagaState.RUNNING.value, rows=self._rows_with(ending), results=results
-        )
+        saga = replace(self.saga, state=SagaState.RUNNING.value, rows=self.rows, results=results)
         return Attempt(then.participant, message, right, saga, self.definition, self.ahead)
 
     def allow_its_time(self) -> None:
@@ -175,18 +175,15 @@ class Attempt:
             skip_reason=storable_text(skipped.message, LONGEST_MESSAGE) if skipped is not None else None,
         )
 
-    def _look_ahead(self, ending: Ending) -> None:
-        if ending.direction is not Direction.FORWARD:
+    def _look_ahead(self) -> None:
+        ending, direction = self.ending, self.ending.direction
+        if direction is not Direction.FORWARD:
             return
-        self.foreseen = foresee(self.definition, self._rows_with(ending))
+        own = Known(direction.value, ending.state.value, ending.result_type, ending.skip_rest)
+        self.rows = {**self.saga.rows, (ending.name, direction.value): own}
+        self.foreseen = foresee(self.definition, self.rows)
         if self.ahead is not None:
             self.following = self.ahead.next_step(self.definition, self.foreseen)
-
-    def _rows_with(self, ending: Ending) -> dict[tuple[str, str], Known]:
-        """The rows as they will be with this step recorded."""
-        direction = ending.direction.value
-        own = Known(direction, ending.state.value, ending.result_type, ending.skip_rest)
-        return {**self.saga.rows, (ending.name, direction): own}
 
 
 def context_for(
