@@ -44,8 +44,8 @@ def check_celery(**_: Any) -> list[CheckMessage]:
 
 def _clients() -> Iterator[CheckMessage]:
     named = {
-        "CELERY_BROKER_URL": _broker_scheme(_broker_address()),
-        "CELERY_RESULT_BACKEND": _broker_scheme(str(current_app.conf.result_backend or "")),
+        "CELERY_BROKER_URL": _scheme_of(_broker_address()),
+        "CELERY_RESULT_BACKEND": _scheme_of(str(current_app.conf.result_backend or "")),
     }
     for setting, scheme in named.items():
         if scheme in _OF_REDIS and find_spec("redis") is None:
@@ -63,7 +63,7 @@ def _broker_address() -> str:
     return str(given if isinstance(given, str) else next(iter(given), ""))
 
 
-def _broker_scheme(address: str) -> str:
+def _scheme_of(address: str) -> str:
     return address.partition(":")[0].partition("+")[0]  # redis+socket
 
 
@@ -122,7 +122,7 @@ def _messages() -> Iterator[CheckMessage]:
 def _broker() -> Iterator[CheckMessage]:
     conf = current_app.conf
     address = _broker_address()
-    scheme = _broker_scheme(address)
+    scheme = _scheme_of(address)
     if not address:
         yield Warning(
             "No broker is named, so that Celery takes a RabbitMQ on this machine, with the password that everybody knows.",

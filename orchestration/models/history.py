@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from orchestration.core.planning.kinds import HISTORY_KINDS, RESCUES
+from orchestration.core.planning.kinds import HISTORY_KINDS, RESCUE_KINDS
 
 
 class SagaEvent(models.Model):
@@ -41,7 +41,7 @@ class SagaEvent(models.Model):
             # Few among millions: how often, and why, sagas had to be rescued.
             models.Index(
                 fields=["kind"],
-                condition=Q(kind__in=[*(kind.value for kind in RESCUES), *(kind.late for kind in RESCUES)]),
+                condition=Q(kind__in=RESCUE_KINDS),
                 name="history_rescues",
             ),
         ]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 STEP = "sample.register"
 
 
-def _row(run: SagaRun, state: StepState, **values: object) -> SagaStep:
+def _row(run: SagaRun, state: StepState) -> SagaStep:
     past = database_now() - timedelta(seconds=1)
     lease = past if state is StepState.RUNNING else None
     return SagaStep.objects.create(

@@ -102,6 +102,8 @@ MAY_BE_LATE = (
 
 RESCUES = (HistoryKind.SENT_AGAIN, HistoryKind.LEASE_EXPIRED, HistoryKind.TIMES_CORRECTED)
 """Kinds of entries about something that was lost, and put right."""
+RESCUE_KINDS = (*(kind.value for kind in RESCUES), *(kind.late for kind in RESCUES))
+"""How these are stored."""
 
 HISTORY_KINDS = (*(kind.value for kind in HistoryKind), *(kind.late for kind in MAY_BE_LATE))
 """All that the database takes."""

@@ -38,7 +38,7 @@ from orchestration.engine.flow.dispatch import is_undispatched
 from orchestration.engine.flow.due import make_due, perhaps_at_work, perhaps_under_way, take_back
 from orchestration.engine.flow.misdated import correct
 from orchestration.engine.flow.waits import ignore_undelivered, open_wait, take_in
-from orchestration.engine.incidents.opening import open_incident, resolve_incidents
+from orchestration.engine.incidents.opening import is_open, open_incident, resolve_incidents
 from orchestration.engine.messages.probes import MOST_DOUBLINGS, ask
 from orchestration.engine.messages.transport import Address, transport
 from orchestration.engine.rows.drift import drift
@@ -49,7 +49,7 @@ from orchestration.engine.rows.steps import move_step
 from orchestration.engine.rows.turning import begin_undo
 from orchestration.engine.steps.late import close_mended
 from orchestration.errors import SendFailed, UnknownDefinition
-from orchestration.models import Incident, Saga, SagaStep
+from orchestration.models import Saga, SagaStep
 
 LOOK_AGAIN = timedelta(seconds=60)
 """When a saga whose message may still lie in a queue is looked at even though no probe has been answered."""
@@ -270,7 +270,7 @@ class _Round:
             row.unsure = True
             row.save(update_fields=["unsure"])
         message = (row.error or {}).get("message", "") if row is not None else ""
-        if not Incident.objects.filter(saga=self.saga, kind=kind, step=step, resolved_at=None).exists():
+        if not is_open(self.saga, kind, step=step):
             open_incident(self.saga, kind, step=step, message=message or f"{step} has not come in time")
             note(self.saga, HistoryKind.ESCALATED, step=step, reason=kind.value)
             reach(CrashPoint.TIMER_FIRED, about=[self.saga.id], step=step)

@@ -32,6 +32,11 @@ def open_incident(
     return incident
 
 
+def is_open(saga: Saga, kind: IncidentKind, *, step: str = "") -> bool:
+    """Whether a person has been told of this already, and it is not closed. One query."""
+    return Incident.objects.filter(saga=saga, kind=kind, step=step, resolved_at=None).exists()
+
+
 CLOSE_BY_THEMSELVES = (
     IncidentKind.STEP_STRUGGLES,
     IncidentKind.CANNOT_REACH,

@@ -22,14 +22,14 @@ from orchestration.engine.database.connection import transaction
 from orchestration.engine.database.errors import LOCK_NOT_AVAILABLE, is_conflict, is_outage, sqlstate
 from orchestration.engine.flow.advance import advance
 from orchestration.engine.flow.misfits import wake_for_deliveries
-from orchestration.engine.incidents.opening import open_incident
+from orchestration.engine.incidents.opening import is_open, open_incident
 from orchestration.engine.messages.probes import ask_again
 from orchestration.engine.outbox.copies import put_back_unheard_copies
 from orchestration.engine.outbox.drain import drain
 from orchestration.engine.outbox.receipts import put_back_lost_events
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.errors import SagaNotFound, SendFailed
-from orchestration.models import Incident, Saga
+from orchestration.models import Saga
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _tell(saga_id: UUID, error: Exception) -> None:
     with transaction.atomic():
         saga = lock_saga(saga_id)
         told = storable_text(f"{type(error).__name__}: {error}", LONGEST_MESSAGE)
-        again = Incident.objects.filter(saga=saga, kind=IncidentKind.CANNOT_PLAN, resolved_at=None).exists()
+        again = is_open(saga, IncidentKind.CANNOT_PLAN)
         open_incident(saga, IncidentKind.CANNOT_PLAN, message=told)
         # What happens once, such as a process that runs out of memory, is to cost seconds and not a minute.
         Saga.objects.filter(id=saga_id).update(wake_at=Now() + (LOOK_AGAIN if again else HELD_FOR))

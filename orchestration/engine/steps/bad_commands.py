@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from orchestration.core.planning.kinds import HistoryKind, IncidentKind
-from orchestration.engine.incidents.opening import open_incident
+from orchestration.engine.incidents.opening import is_open, open_incident
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.reading import database_now
 from orchestration.errors import CommandNotBuilt
@@ -29,8 +29,7 @@ def not_built(step: str, error: ValidationError) -> CommandNotBuilt:
 
 def keep_place(saga: Saga, step: str, direction: str, message: str) -> None:
     """Tell a person, once, and have a locked saga looked at again; the caller saves it."""
-    open_now = Incident.objects.filter(saga=saga, kind=KIND, step=step, resolved_at=None)
-    if not open_now.exists():
+    if not is_open(saga, KIND, step=step):
         note(saga, HistoryKind.STEP_POSTPONED, step=step, direction=direction, code=KIND, message=message)
         open_incident(saga, KIND, step=step, message=message)
     saga.wake_at = database_now() + LOOK_AGAIN

@@ -26,7 +26,12 @@ from orchestration.core.storable_errors import storable_error
 from orchestration.engine.database.conflicts import again_after_conflict
 from orchestration.engine.database.connection import transaction
 from orchestration.engine.database.errors import is_outage
-from orchestration.engine.incidents.opening import CLOSE_BY_THEMSELVES, open_incident, resolve_incidents
+from orchestration.engine.incidents.opening import (
+    CLOSE_BY_THEMSELVES,
+    is_open,
+    open_incident,
+    resolve_incidents,
+)
 from orchestration.engine.rows.history import note
 from orchestration.engine.rows.locks import lock_saga
 from orchestration.engine.rows.reading import database_now
@@ -40,7 +45,7 @@ from orchestration.engine.steps.leases import renewed
 from orchestration.engine.steps.participants import Participant
 from orchestration.engine.steps.rights import Right, claim_to_settle
 from orchestration.errors import EffectDiffers, StepRetryable
-from orchestration.models import Incident, Saga, SagaStep
+from orchestration.models import Saga, SagaStep
 from orchestration.sentences import explained
 
 logger = logging.getLogger(__name__)
@@ -215,10 +220,7 @@ def _record_unsettled(saga_id: UUID, right: Right, error: Exception | None, told
                 f"nobody answers what became of {row.name}", facts["message"] if facts else ""
             )
             told = Told(IncidentKind.CANNOT_REACH, message)
-        known = told is not None and Incident.objects.filter(
-            saga=saga, kind=told.kind, step=row.name, resolved_at=None
-        )
-        if not (known and known.exists()):
+        if told is None or not is_open(saga, told.kind, step=row.name):
             note(
                 saga,
                 HistoryKind.OUTCOME_STILL_UNKNOWN,

@@ -7,27 +7,27 @@ from typing import Any
 from django.db.models import Count, Sum
 
 from orchestration.clock import with_zone
+from orchestration.core.planning.kinds import RESCUE_KINDS, RESCUES, HistoryKind
 from orchestration.engine.incidents.printed import command
 from orchestration.models import DeadLetter, Incident, OutboxMessage, Saga, SagaEvent
 from orchestration.operations.terminal.rendering import RenderableType, Table, Text, box
 from orchestration.operations.terminal.words import harmless, moment
 
-RESCUES = {
-    "sent_again": "a message was lost",
-    "lease_expired": "a worker was gone",
-    "times_corrected": "the clock was wrong",
+WHY_RESCUED = {
+    HistoryKind.SENT_AGAIN: "a message was lost",
+    HistoryKind.LEASE_EXPIRED: "a worker was gone",
+    HistoryKind.TIMES_CORRECTED: "the clock was wrong",
 }
-"""Kinds of entries of a history that tell of a rescue, and why it was needed."""
 
 
 def rescues_in(kinds: dict[str, int]) -> dict[str, int]:
     """How often sagas had to be rescued, by reason; from how often each kind of entry stands in the history."""
-    return {kind: kinds.get(kind, 0) + kinds.get(f"late_{kind}", 0) for kind in RESCUES}
+    return {kind.value: kinds.get(kind, 0) + kinds.get(kind.late, 0) for kind in RESCUES}
 
 
 def statistics() -> dict[str, Any]:
     """Sagas by state, rescues by reason since the beginning, and what waits. Seven queries."""
-    told = SagaEvent.objects.filter(kind__in=[*RESCUES, *(f"late_{kind}" for kind in RESCUES)])
+    told = SagaEvent.objects.filter(kind__in=RESCUE_KINDS)
     rescued = rescues_in(_by(told, "kind"))
     letters = DeadLetter.objects.values_list("reason").order_by().annotate(times=Sum("times"))
     return {
@@ -48,7 +48,7 @@ def statistics_page(facts: dict[str, Any]) -> RenderableType:
     table.add_column()
     told = {
         "sagas": facts["sagas"],
-        "rescues": {RESCUES.get(kind, kind): number for kind, number in facts["rescues"].items()},
+        "rescues": {WHY_RESCUED.get(kind, kind): number for kind, number in facts["rescues"].items()},
         "rescued sagas": facts["rescued_sagas"],
         "open incidents": facts["open_incidents"],
         "unsent messages": facts["unsent_messages"],

@@ -8,7 +8,7 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import OutputWrapper
 
-from orchestration.operations.terminal.counting import RESCUES
+from orchestration.operations.terminal.counting import WHY_RESCUED
 from orchestration.operations.terminal.rendering import (
     Console,
     Padding,
@@ -100,7 +100,7 @@ def _head(facts: dict[str, Any]) -> RenderableType:
         "ended": f"{moment(ended)}, after {span(ended - began)}" if began and ended else "",
         "deadline": moment(_at(facts["deadline"])) if facts["deadline"] and not ended else "",
         "looked at next": moment(_at(facts["wake_at"])) if facts["wake_at"] else "",
-        "rescued": ", ".join(f"{n}×: {RESCUES[kind]}" for kind, n in facts["rescued"].items() if n),
+        "rescued": ", ".join(f"{n}×: {WHY_RESCUED[kind]}" for kind, n in facts["rescued"].items() if n),
         "trace": facts["trace_id"],
     }
     for name, value in rows.items():
